@@ -1,0 +1,679 @@
+-- Written by scripts/dump_schema.py from a database with all migrations applied. Do not edit.
+
+--
+-- PostgreSQL database dump
+--
+
+SET statement_timeout = 0;
+SET lock_timeout = 0;
+SET idle_in_transaction_session_timeout = 0;
+SET transaction_timeout = 0;
+SET client_encoding = 'UTF8';
+SET standard_conforming_strings = on;
+SELECT pg_catalog.set_config('search_path', '', false);
+SET check_function_bodies = false;
+SET xmloption = content;
+SET client_min_messages = warning;
+SET row_security = off;
+
+--
+-- Name: vector; Type: EXTENSION; Schema: -; Owner: -
+--
+
+CREATE EXTENSION IF NOT EXISTS vector WITH SCHEMA public;
+
+--
+-- Name: EXTENSION vector; Type: COMMENT; Schema: -; Owner: -
+--
+
+COMMENT ON EXTENSION vector IS 'vector data type and ivfflat and hnsw access methods';
+
+--
+-- Name: owned_terms(bigint, bigint, text[]); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.owned_terms(user_id bigint, character_id bigint, lexemes text[]) RETURNS bigint[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$ select coalesce(array_agg(hashtextextended(user_id || ':' || character_id || ':' || lexeme, 0)), '{}') from unnest(lexemes) lexeme $$;
+
+SET default_tablespace = '';
+
+SET default_table_access_method = heap;
+
+--
+-- Name: character_versions; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.character_versions (
+    character_id bigint NOT NULL,
+    version integer NOT NULL,
+    definition jsonb NOT NULL,
+    note text DEFAULT ''::text NOT NULL,
+    saved_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+--
+-- Name: characters; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.characters (
+    id bigint NOT NULL,
+    name text NOT NULL,
+    definition jsonb NOT NULL,
+    version integer DEFAULT 1 NOT NULL,
+    builtin_sha256 bytea,
+    archived_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+--
+-- Name: COLUMN characters.name; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.characters.name IS 'slug: the name in URLs and settings';
+
+--
+-- Name: COLUMN characters.builtin_sha256; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.characters.builtin_sha256 IS 'hash of the shipped document that this is an unedited copy of; null once a person wrote it';
+
+--
+-- Name: conversations; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.conversations (
+    user_id bigint NOT NULL,
+    character_id bigint NOT NULL,
+    messages bigint DEFAULT 0 NOT NULL,
+    terms bigint DEFAULT 0 NOT NULL,
+    session integer DEFAULT 1 NOT NULL,
+    last_at timestamp with time zone DEFAULT now() NOT NULL,
+    learned_to bigint DEFAULT 0 NOT NULL
+);
+
+--
+-- Name: COLUMN conversations.learned_to; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.conversations.learned_to IS 'facts were learned from all messages up to this one';
+
+--
+-- Name: embedding_models; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.embedding_models (
+    model_id smallint NOT NULL,
+    name text NOT NULL,
+    dimensions integer NOT NULL
+);
+
+--
+-- Name: embedding_models_model_id_seq; Type: SEQUENCE; Schema: public; Owner: -
+--
+
+ALTER TABLE public.embedding_models ALTER COLUMN model_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.embedding_models_model_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+--
+-- Name: embeddings; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.embeddings (
+    user_id bigint NOT NULL,
+    character_id bigint NOT NULL,
+    model_id smallint NOT NULL,
+    message_id bigint NOT NULL,
+    shared boolean NOT NULL,
+    embedding public.halfvec NOT NULL,
+    sketch bit varying GENERATED ALWAYS AS (public.binary_quantize(embedding)) STORED NOT NULL
+)
+WITH (autovacuum_vacuum_insert_scale_factor='0.02');
+
+--
+-- Name: fact_sources; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.fact_sources (
+    user_id bigint NOT NULL,
+    character_id bigint NOT NULL,
+    fact_id bigint NOT NULL,
+    message_id bigint NOT NULL
+);
+
+--
+-- Name: facts; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.facts (
+    user_id bigint NOT NULL,
+    character_id bigint NOT NULL,
+    fact_id bigint NOT NULL,
+    kind text NOT NULL,
+    slot text NOT NULL,
+    value text NOT NULL,
+    text text NOT NULL,
+    confidence real NOT NULL,
+    shared boolean NOT NULL,
+    pinned boolean DEFAULT false NOT NULL,
+    origin text NOT NULL,
+    valid_from timestamp with time zone NOT NULL,
+    superseded_at timestamp with time zone,
+    superseded_by bigint,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT facts_confidence_check CHECK (((confidence >= (0)::double precision) AND (confidence <= (1)::double precision))),
+    CONSTRAINT facts_origin_check CHECK ((origin = ANY (ARRAY['pattern'::text, 'model'::text, 'person'::text])))
+);
+
+--
+-- Name: COLUMN facts.slot; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.facts.slot IS 'what the fact is about: one value holds at a time (name, birthday), or the value itself is part of it (likes:cheese)';
+
+--
+-- Name: COLUMN facts.shared; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.facts.shared IS 'told where others heard it; such facts form a lane of their own, so that nothing private shows through';
+
+--
+-- Name: identities; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.identities (
+    platform text NOT NULL,
+    platform_user_id text NOT NULL,
+    user_id bigint NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+--
+-- Name: jobs; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.jobs (
+    user_id bigint NOT NULL,
+    job_id bigint NOT NULL,
+    kind text NOT NULL,
+    character_id bigint,
+    payload jsonb DEFAULT '{}'::jsonb NOT NULL,
+    run_at timestamp with time zone DEFAULT now() NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    locked_by text,
+    beat_at timestamp with time zone,
+    dead_at timestamp with time zone,
+    error text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+--
+-- Name: COLUMN jobs.user_id; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.jobs.user_id IS 'whose data the job works on; 0 for the service itself';
+
+--
+-- Name: link_codes; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.link_codes (
+    code_sha256 bytea NOT NULL,
+    platform text NOT NULL,
+    platform_user_id text NOT NULL,
+    expires_at timestamp with time zone NOT NULL
+);
+
+--
+-- Name: messages; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.messages (
+    user_id bigint NOT NULL,
+    character_id bigint NOT NULL,
+    message_id bigint NOT NULL,
+    role text NOT NULL,
+    channel text NOT NULL,
+    shared boolean NOT NULL,
+    session integer NOT NULL,
+    said_at timestamp with time zone NOT NULL,
+    content text NOT NULL,
+    reply_to bigint,
+    request_key text,
+    model text,
+    emotion real[],
+    feeling text,
+    intensity real,
+    terms tsvector NOT NULL,
+    term_count integer NOT NULL,
+    pending boolean DEFAULT false NOT NULL,
+    pinned boolean DEFAULT false NOT NULL,
+    importance real DEFAULT 0.5 NOT NULL,
+    recalled integer DEFAULT 0 NOT NULL,
+    edited_at timestamp with time zone,
+    platform_message_id text,
+    interrupted boolean DEFAULT false NOT NULL,
+    CONSTRAINT messages_role_check CHECK ((role = ANY (ARRAY['person'::text, 'character'::text])))
+);
+
+--
+-- Name: COLUMN messages.message_id; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.messages.message_id IS 'ordered by said_at: the time is its upper 41 bits';
+
+--
+-- Name: COLUMN messages.reply_to; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.messages.reply_to IS 'of an answer: the message that it answers';
+
+--
+-- Name: COLUMN messages.request_key; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.messages.request_key IS 'the caller''s name for the request: the same key is the same message';
+
+--
+-- Name: COLUMN messages.emotion; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.messages.emotion IS 'probabilities of the 28 GoEmotions labels, in their order';
+
+--
+-- Name: COLUMN messages.pending; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.messages.pending IS 'waits for its embedding';
+
+--
+-- Name: COLUMN messages.importance; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.messages.importance IS '0..1: how much this is worth keeping in reach as it ages';
+
+--
+-- Name: COLUMN messages.recalled; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.messages.recalled IS 'how often it was shown to the model again';
+
+--
+-- Name: COLUMN messages.platform_message_id; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.messages.platform_message_id IS 'what the platform calls it, for edits and deletions';
+
+--
+-- Name: relationship_events; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.relationship_events (
+    user_id bigint NOT NULL,
+    character_id bigint NOT NULL,
+    message_id bigint NOT NULL,
+    trust real NOT NULL,
+    affection real NOT NULL,
+    attunement real NOT NULL,
+    reason text NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+--
+-- Name: TABLE relationship_events; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.relationship_events IS 'what each turn changed: steps, not totals';
+
+--
+-- Name: relationships; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.relationships (
+    user_id bigint NOT NULL,
+    character_id bigint NOT NULL,
+    trust real DEFAULT 0.5 NOT NULL,
+    affection real DEFAULT 0.4 NOT NULL,
+    attunement real DEFAULT 0.3 NOT NULL,
+    interactions bigint DEFAULT 0 NOT NULL,
+    first_at timestamp with time zone DEFAULT now() NOT NULL,
+    last_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+--
+-- Name: schema_migrations; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.schema_migrations (
+    version integer NOT NULL,
+    name text NOT NULL,
+    sha256 bytea NOT NULL,
+    applied_at timestamp with time zone DEFAULT now() NOT NULL,
+    duration_ms integer NOT NULL,
+    app_version text NOT NULL,
+    breaking boolean NOT NULL,
+    CONSTRAINT schema_migrations_version_check CHECK ((version > 0))
+);
+
+--
+-- Name: summaries; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.summaries (
+    user_id bigint NOT NULL,
+    character_id bigint NOT NULL,
+    summary_id bigint NOT NULL,
+    channel text NOT NULL,
+    shared boolean NOT NULL,
+    first_message_id bigint NOT NULL,
+    last_message_id bigint NOT NULL,
+    messages integer NOT NULL,
+    text text NOT NULL,
+    origin text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+--
+-- Name: users; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.users (
+    user_id bigint NOT NULL,
+    display_name text DEFAULT ''::text NOT NULL,
+    time_zone text DEFAULT 'UTC'::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+--
+-- Name: character_versions character_versions_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.character_versions
+    ADD CONSTRAINT character_versions_pkey PRIMARY KEY (character_id, version);
+
+--
+-- Name: characters characters_name_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.characters
+    ADD CONSTRAINT characters_name_key UNIQUE (name);
+
+--
+-- Name: characters characters_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.characters
+    ADD CONSTRAINT characters_pkey PRIMARY KEY (id);
+
+--
+-- Name: conversations conversations_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.conversations
+    ADD CONSTRAINT conversations_pkey PRIMARY KEY (user_id, character_id);
+
+--
+-- Name: embedding_models embedding_models_name_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.embedding_models
+    ADD CONSTRAINT embedding_models_name_key UNIQUE (name);
+
+--
+-- Name: embedding_models embedding_models_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.embedding_models
+    ADD CONSTRAINT embedding_models_pkey PRIMARY KEY (model_id);
+
+--
+-- Name: embeddings embeddings_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.embeddings
+    ADD CONSTRAINT embeddings_pkey PRIMARY KEY (user_id, character_id, message_id, model_id) INCLUDE (shared, sketch);
+
+--
+-- Name: fact_sources fact_sources_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.fact_sources
+    ADD CONSTRAINT fact_sources_pkey PRIMARY KEY (user_id, character_id, fact_id, message_id);
+
+--
+-- Name: facts facts_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.facts
+    ADD CONSTRAINT facts_pkey PRIMARY KEY (user_id, character_id, fact_id);
+
+--
+-- Name: identities identities_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.identities
+    ADD CONSTRAINT identities_pkey PRIMARY KEY (platform, platform_user_id);
+
+--
+-- Name: jobs jobs_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.jobs
+    ADD CONSTRAINT jobs_pkey PRIMARY KEY (user_id, job_id);
+
+--
+-- Name: link_codes link_codes_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.link_codes
+    ADD CONSTRAINT link_codes_pkey PRIMARY KEY (code_sha256);
+
+--
+-- Name: messages messages_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.messages
+    ADD CONSTRAINT messages_pkey PRIMARY KEY (user_id, character_id, message_id);
+
+--
+-- Name: relationship_events relationship_events_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.relationship_events
+    ADD CONSTRAINT relationship_events_pkey PRIMARY KEY (user_id, character_id, message_id);
+
+--
+-- Name: relationships relationships_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.relationships
+    ADD CONSTRAINT relationships_pkey PRIMARY KEY (user_id, character_id);
+
+--
+-- Name: schema_migrations schema_migrations_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.schema_migrations
+    ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
+
+--
+-- Name: summaries summaries_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.summaries
+    ADD CONSTRAINT summaries_pkey PRIMARY KEY (user_id, character_id, summary_id);
+
+--
+-- Name: users users_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.users
+    ADD CONSTRAINT users_pkey PRIMARY KEY (user_id);
+
+--
+-- Name: fact_sources_of_message; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX fact_sources_of_message ON public.fact_sources USING btree (user_id, character_id, message_id);
+
+--
+-- Name: facts_in_force; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE UNIQUE INDEX facts_in_force ON public.facts USING btree (user_id, character_id, slot, shared) WHERE (superseded_at IS NULL);
+
+--
+-- Name: identities_of_user; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX identities_of_user ON public.identities USING btree (user_id);
+
+--
+-- Name: jobs_due; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX jobs_due ON public.jobs USING btree (run_at) WHERE (dead_at IS NULL);
+
+--
+-- Name: jobs_once; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE UNIQUE INDEX jobs_once ON public.jobs USING btree (user_id, kind, COALESCE(character_id, (0)::bigint)) WHERE ((dead_at IS NULL) AND (locked_by IS NULL));
+
+--
+-- Name: messages_by_channel; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX messages_by_channel ON public.messages USING btree (user_id, character_id, channel, message_id);
+
+--
+-- Name: messages_by_platform_id; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX messages_by_platform_id ON public.messages USING btree (user_id, character_id, platform_message_id) WHERE (platform_message_id IS NOT NULL);
+
+--
+-- Name: messages_by_request; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE UNIQUE INDEX messages_by_request ON public.messages USING btree (user_id, character_id, request_key) WHERE (request_key IS NOT NULL);
+
+--
+-- Name: messages_by_term; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX messages_by_term ON public.messages USING gin (public.owned_terms(user_id, character_id, tsvector_to_array(terms)));
+
+--
+-- Name: messages_one_answer; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE UNIQUE INDEX messages_one_answer ON public.messages USING btree (user_id, character_id, reply_to) WHERE (reply_to IS NOT NULL);
+
+--
+-- Name: messages_pending; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX messages_pending ON public.messages USING btree (message_id) WHERE pending;
+
+--
+-- Name: summaries_by_channel; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX summaries_by_channel ON public.summaries USING btree (user_id, character_id, channel, last_message_id);
+
+--
+-- Name: character_versions character_versions_character_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.character_versions
+    ADD CONSTRAINT character_versions_character_id_fkey FOREIGN KEY (character_id) REFERENCES public.characters(id) ON DELETE CASCADE;
+
+--
+-- Name: conversations conversations_character_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.conversations
+    ADD CONSTRAINT conversations_character_id_fkey FOREIGN KEY (character_id) REFERENCES public.characters(id) ON DELETE CASCADE;
+
+--
+-- Name: conversations conversations_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.conversations
+    ADD CONSTRAINT conversations_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id) ON DELETE CASCADE;
+
+--
+-- Name: embeddings embeddings_model_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.embeddings
+    ADD CONSTRAINT embeddings_model_id_fkey FOREIGN KEY (model_id) REFERENCES public.embedding_models(model_id);
+
+--
+-- Name: embeddings embeddings_user_id_character_id_message_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.embeddings
+    ADD CONSTRAINT embeddings_user_id_character_id_message_id_fkey FOREIGN KEY (user_id, character_id, message_id) REFERENCES public.messages(user_id, character_id, message_id) ON DELETE CASCADE;
+
+--
+-- Name: fact_sources fact_sources_user_id_character_id_fact_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.fact_sources
+    ADD CONSTRAINT fact_sources_user_id_character_id_fact_id_fkey FOREIGN KEY (user_id, character_id, fact_id) REFERENCES public.facts(user_id, character_id, fact_id) ON DELETE CASCADE;
+
+--
+-- Name: fact_sources fact_sources_user_id_character_id_message_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.fact_sources
+    ADD CONSTRAINT fact_sources_user_id_character_id_message_id_fkey FOREIGN KEY (user_id, character_id, message_id) REFERENCES public.messages(user_id, character_id, message_id) ON DELETE CASCADE;
+
+--
+-- Name: facts facts_user_id_character_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.facts
+    ADD CONSTRAINT facts_user_id_character_id_fkey FOREIGN KEY (user_id, character_id) REFERENCES public.conversations(user_id, character_id) ON DELETE CASCADE;
+
+--
+-- Name: messages messages_user_id_character_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.messages
+    ADD CONSTRAINT messages_user_id_character_id_fkey FOREIGN KEY (user_id, character_id) REFERENCES public.conversations(user_id, character_id) ON DELETE CASCADE;
+
+--
+-- Name: relationship_events relationship_events_user_id_character_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.relationship_events
+    ADD CONSTRAINT relationship_events_user_id_character_id_fkey FOREIGN KEY (user_id, character_id) REFERENCES public.relationships(user_id, character_id) ON DELETE CASCADE;
+
+--
+-- Name: relationships relationships_user_id_character_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.relationships
+    ADD CONSTRAINT relationships_user_id_character_id_fkey FOREIGN KEY (user_id, character_id) REFERENCES public.conversations(user_id, character_id) ON DELETE CASCADE;
+
+--
+-- Name: summaries summaries_user_id_character_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.summaries
+    ADD CONSTRAINT summaries_user_id_character_id_fkey FOREIGN KEY (user_id, character_id) REFERENCES public.conversations(user_id, character_id) ON DELETE CASCADE;
+
+--
+-- PostgreSQL database dump complete
+--
