@@ -1,0 +1,93 @@
+"""What was said in private never surfaces where others hear it; one person's words never reach another."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from datetime import UTC, datetime
+
+import numpy as np
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from whisperengine.db.ids import new_id
+from whisperengine.db.pool import open_pool
+from whisperengine.memory import facts, indexing, messages, people, recall
+from whisperengine.memory.messages import Place, Read
+from whisperengine.memory.relationship import Relationship, step
+
+SUBJECTS = ("garden", "sister", "secret", "illness", "salary")
+
+
+def vector(text: str) -> np.ndarray:
+    """A made-up embedding: the same words, the same place. Privacy must not hang on what an encoder finds similar."""
+    values = np.full(384, 1e-3, np.float32)
+    for word in text.lower().split():
+        values[int(hashlib.sha256(word.encode()).hexdigest(), 16) % 384] += 1
+    return values / np.linalg.norm(values)
+
+
+@st.composite
+def talks(draw: st.DrawFn) -> list[tuple[int, bool, str, bool]]:
+    """Turns as (person, shared channel?, subject, learned as a fact?)."""
+    turn = st.tuples(st.integers(0, 1), st.booleans(), st.sampled_from(SUBJECTS), st.booleans())
+    return draw(st.lists(turn, min_size=1, max_size=4))
+
+
+def test_a_thousand_interleavings_of_private_and_shared_turns_never_leak(database: str):
+    with asyncio.Runner() as runner:
+        pool = runner.run(open_pool(database, 2))
+        model_id = runner.run(indexing.model_id(pool, "made-up", 384))
+        runner.run(pool.execute("insert into characters (id, name, definition) values (1, 'a', '{}')"))
+
+        @settings(max_examples=1000, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+        @given(talks())
+        def never_leaks(talk: list[tuple[int, bool, str, bool]]) -> None:
+            runner.run(check(pool, model_id, talk))
+
+        never_leaks()
+        runner.run(pool.close())
+
+
+async def check(pool, model_id: int, talk: list[tuple[int, bool, str, bool]]) -> None:
+    base = new_id()
+    persons = [await people.resolve(pool, "test", f"{base}:{number}") for number in range(2)]
+    for number, (who, shared, subject, is_fact) in enumerate(talk):
+        place = Place(persons[who].user_id, 1, "guild" if shared else "dm", shared)
+        marker = f"{'shared' if shared else 'private'}-{who}-{number}"
+        await turn(pool, model_id, place, f"My {subject} is {marker}", is_fact, subject, marker)
+    for who, person in enumerate(persons):
+        for shared in (True, False):
+            seen = await everything_seen(pool, model_id, Place(person.user_id, 1, "elsewhere", shared))
+            seen += await everything_seen(pool, model_id, Place(person.user_id, 1, "guild" if shared else "dm", shared))
+            assert not any(f"-{1 - who}-" in text for text in seen)
+            if shared:
+                assert not any("private-" in text for text in seen), seen
+
+
+async def turn(pool, model_id: int, place: Place, text: str, is_fact: bool, subject: str, marker: str) -> None:
+    now, said = datetime.now(UTC), new_id()
+    read = Read(model_id, vector(text), [0.0] * 28, "neutral", 0.0)
+    await messages.accept(pool, place, said, now, text, "Sam", read, None)
+    answer_id = new_id()
+    await messages.store_answer(
+        pool, place, answer_id, now, f"I see: {text}", "A", said, "stub", step(Relationship(), "joy", 0.5, 10)
+    )
+    key = (place.user_id, place.character_id, answer_id)
+    await indexing.store_reads(pool, [(key, Read(model_id, vector(text), [0.0] * 28, "neutral", 0.0))])
+    if is_fact:
+        learned = facts.Learned("test", subject, marker, f"{subject}: {marker}", 0.9, "pattern", said, now)
+        async with pool.acquire() as connection, connection.transaction():
+            await facts.learn(connection, place.user_id, 1, learned, place.shared)
+
+
+async def everything_seen(pool, model_id: int, place: Place) -> list[str]:
+    """All that a turn at this place could put before the model."""
+    query = "What do you know of my " + " ".join(SUBJECTS)
+    found = await recall.recall(pool, place, query, vector(query), model_id, before=new_id(), limit=100)
+    known = facts.for_prompt(await facts.of_person(pool, place.user_id, 1), place)
+    return [
+        *(memory.content for memory in found.memories),
+        *(turn.content for turn in found.recent),
+        *(fact.text for fact in known),
+    ]

@@ -1,0 +1,90 @@
+"""Gives stored answers their embedding and feeling, in batches behind the conversation; picks up what a crash left
+pending.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+import asyncpg
+
+from whisperengine.emotion.classifier import EmotionReading, interpret
+from whisperengine.inference.encoder import Encoder, Reading
+from whisperengine.memory import indexing
+from whisperengine.memory.messages import Read
+
+log = logging.getLogger(__name__)
+
+BATCH = 64
+QUEUE_LIMIT = 2_000
+GATHER_SECONDS = 0.02
+SWEEP_SECONDS = 60.0
+
+Key = tuple[int, int, int]
+
+
+def to_read(model_id: int, reading: Reading, feeling: EmotionReading) -> Read:
+    """What the encoder saw and the classifier made of it, as it is stored."""
+    return Read(model_id, reading.embedding, reading.emotion.tolist(), feeling.primary, feeling.intensity)
+
+
+class Indexer:
+    """One per process.
+
+    `add` never waits; what does not fit the queue stays marked in the database and is swept later.
+    """
+
+    def __init__(self, pool: asyncpg.Pool, encoder: Encoder, model_id: int) -> None:
+        self._pool, self._encoder, self._model_id = pool, encoder, model_id
+        self._queue: asyncio.Queue[tuple[Key, str, Reading]] = asyncio.Queue(QUEUE_LIMIT)
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name="indexer")
+
+    def add(self, key: Key, text: str, reading: Reading) -> None:
+        """Take a stored answer's reading, to be written soon."""
+        if not self._queue.full():
+            self._queue.put_nowait((key, text, reading))
+
+    async def close(self) -> None:
+        """Writes what is queued and ends."""
+        if self._task:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        while not self._queue.empty():
+            await self._write(self._take())
+
+    async def _run(self) -> None:
+        idle = 0.0
+        while True:
+            try:
+                first = await asyncio.wait_for(self._queue.get(), idle)
+                await asyncio.sleep(GATHER_SECONDS)
+                await self._write([first, *self._take()])
+            except TimeoutError:
+                idle = SWEEP_SECONDS
+                await self._sweep()
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                log.warning(
+                    "indexing waits for the database (%s); what is pending is tried again", type(error).__name__
+                )
+                idle = 2.0
+
+    def _take(self) -> list[tuple[Key, str, Reading]]:
+        return [self._queue.get_nowait() for _ in range(min(BATCH - 1, self._queue.qsize()))]
+
+    async def _write(self, items: Sequence[tuple[Key, str, Reading]]) -> None:
+        reads = [
+            (key, to_read(self._model_id, reading, interpret(reading.emotion, text))) for key, text, reading in items
+        ]
+        await indexing.store_reads(self._pool, reads)
+
+    async def _sweep(self) -> None:
+        while items := await indexing.pending(self._pool, BATCH):
+            texts = [text for *_, text in items]
+            readings = await self._encoder.read(texts)
+            await self._write([((u, c, m), text, r) for (u, c, m, text), r in zip(items, readings, strict=True)])
+            log.info("%d messages indexed that had been waiting", len(items))

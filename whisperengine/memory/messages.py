@@ -1,0 +1,233 @@
+"""Messages: what was said, stored once, in order, with what was read from it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import asyncpg
+import numpy as np
+
+from whisperengine.errors import ConflictError
+from whisperengine.memory.relationship import Relationship, Step
+from whisperengine.memory.terms import indexed_text
+
+SESSION_GAP = timedelta(hours=4)
+# A caller without a key who says the same again after a failure means the same message.
+RETRY_WINDOW = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something is said: whose memory it is, the channel, and whether others hear it."""
+
+    user_id: int
+    character_id: int
+    channel: str
+    shared: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What the encoder and the classifier read from a text."""
+
+    model_id: int
+    embedding: np.ndarray
+    emotion: Sequence[float]
+    feeling: str
+    intensity: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    message_id: int
+    content: str
+    said_at: datetime
+    model: str
+    emotion: list[float] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A person's message in the store; `answer` is set when it was answered before."""
+
+    message_id: int
+    said_at: datetime
+    new: bool
+    answer: Answer | None
+
+
+_ACCEPT = """
+with known as (
+  select m.message_id, m.said_at, m.content = $6 as same
+  from messages m where m.user_id = $1 and m.character_id = $2 and m.request_key = $7
+), unanswered as (
+  select last.message_id, last.said_at, true as same
+  from (select * from messages m where m.user_id = $1 and m.character_id = $2 and m.channel = $3
+        order by m.message_id desc limit 1) last
+  where $7::text is null and last.request_key is null and last.role = 'person' and last.content = $6
+    and last.said_at > $8::timestamptz - $15::interval
+), earlier as (
+  select * from known union all select * from unanswered limit 1
+), lexemes as (
+  select to_tsvector('english', $9) as terms
+), conversation as (
+  insert into conversations as c (user_id, character_id, messages, terms, last_at)
+  select $1::bigint, $2::bigint, 1, length(terms), $8 from lexemes where not exists (select from earlier)
+  on conflict (user_id, character_id) do update set
+    messages = c.messages + 1, terms = c.terms + excluded.terms,
+    session = c.session + (c.last_at < excluded.last_at - $14::interval)::integer,
+    last_at = greatest(c.last_at, excluded.last_at)
+  returning session
+), stored as (
+  insert into messages (user_id, character_id, message_id, role, channel, shared, session, said_at, content,
+                        request_key, emotion, feeling, intensity, terms, term_count)
+  select $1, $2, $5::bigint, 'person', $3, $4::boolean, session, $8, $6,
+         $7, $10::real[], $11, $12::real, terms, length(terms)
+  from conversation, lexemes
+  on conflict (user_id, character_id, request_key) where request_key is not null do nothing
+  returning message_id, said_at
+), indexed as (
+  insert into embeddings (user_id, character_id, model_id, message_id, shared, embedding)
+  select $1, $2, $16, message_id, $4, $13::halfvec from stored
+), message as (
+  select message_id, said_at, true as same, true as new from stored
+  union all select message_id, said_at, same, false from earlier
+)
+select message.*, a.message_id as answer_id, a.content as answer, a.said_at as answered_at, a.model,
+       a.emotion as answer_emotion
+from message left join messages a on a.user_id = $1 and a.character_id = $2 and a.reply_to = message.message_id
+"""
+
+
+async def accept(
+    pool: asyncpg.Pool,
+    place: Place,
+    message_id: int,
+    said_at: datetime,
+    content: str,
+    speaker: str,
+    read: Read,
+    request_key: str | None,
+) -> Accepted:
+    """Store a person's message, once: a known `request_key`, or the same unanswered words again, bring back the first.
+
+    One durable statement. Raises ConflictError when the key belongs to other words.
+    """
+    arguments = (
+        place.user_id,
+        place.character_id,
+        place.channel,
+        place.shared,
+        message_id,
+        content,
+        request_key,
+        said_at,
+        indexed_text(content, speaker, said_at),
+        read.emotion,
+        read.feeling,
+        read.intensity,
+        read.embedding,
+        SESSION_GAP,
+        RETRY_WINDOW,
+        read.model_id,
+    )
+    row = await pool.fetchrow(_ACCEPT, *arguments)
+    if row is None:
+        # The same key arrived twice at once and the other one won after this statement's snapshot was taken; now it can
+        # be seen.
+        row = await pool.fetchrow(_ACCEPT, *arguments)
+        assert row is not None
+    if not row["same"]:
+        raise ConflictError(
+            "This Idempotency-Key was used for another message. Send a new key with a new message.",
+            code="idempotency_key_reused",
+        )
+    answer = None
+    if row["answer_id"] is not None:
+        answer = Answer(row["answer_id"], row["answer"], row["answered_at"], row["model"] or "", row["answer_emotion"])
+    return Accepted(row["message_id"], row["said_at"], row["new"], answer)
+
+
+_STORE_ANSWER = """
+with lexemes as (
+  select to_tsvector('english', $9) as terms
+), conversation as (
+  update conversations c set messages = c.messages + 1, terms = c.terms + length(lexemes.terms),
+    last_at = greatest(c.last_at, $8::timestamptz)
+  from lexemes where c.user_id = $1 and c.character_id = $2
+    and not exists (select from messages m where m.user_id = $1 and m.character_id = $2 and m.reply_to = $7::bigint)
+  returning c.session
+), answer as (
+  insert into messages (user_id, character_id, message_id, role, channel, shared, session, said_at, content,
+                        reply_to, model, terms, term_count, pending)
+  select $1::bigint, $2::bigint, $5::bigint, 'character', $3, $4::boolean, conversation.session, $8, $6,
+         $7, $10, lexemes.terms, length(lexemes.terms), true
+  from conversation, lexemes
+  on conflict (user_id, character_id, reply_to) where reply_to is not null do nothing
+  returning message_id
+), relationship as (
+  insert into relationships as r (user_id, character_id, trust, affection, attunement, interactions, first_at, last_at)
+  select $1, $2, 0.5 + $11::real, 0.4 + $12::real, 0.3 + $13::real, 1, $8, $8 from answer
+  on conflict (user_id, character_id) do update set
+    trust = least(1, greatest(0, r.trust + $11)), affection = least(1, greatest(0, r.affection + $12)),
+    attunement = least(1, greatest(0, r.attunement + $13)),
+    interactions = r.interactions + 1, last_at = excluded.last_at
+  returning trust, affection, attunement, interactions, first_at, last_at
+), event as (
+  insert into relationship_events (user_id, character_id, message_id, trust, affection, attunement, reason, at)
+  select $1, $2, $5, $11, $12, $13, $14, $8 from answer
+)
+select * from relationship
+"""
+
+
+async def store_answer(
+    pool: asyncpg.Pool,
+    place: Place,
+    message_id: int,
+    said_at: datetime,
+    content: str,
+    speaker: str,
+    reply_to: int,
+    model: str,
+    step: Step,
+) -> Relationship | None:
+    """Store a character's answer and what the turn changed between the two, in one durable statement.
+
+    Returns the relationship as it now is; None when another process has answered this message already (then nothing is
+    stored).
+    """
+    row = await pool.fetchrow(
+        _STORE_ANSWER,
+        place.user_id,
+        place.character_id,
+        place.channel,
+        place.shared,
+        message_id,
+        content,
+        reply_to,
+        said_at,
+        indexed_text(content, speaker, said_at),
+        model,
+        step.trust,
+        step.affection,
+        step.attunement,
+        step.reason,
+    )
+    return Relationship(**dict(row)) if row else None
+
+
+async def answer_to(pool: asyncpg.Pool, place: Place, message_id: int) -> Answer | None:
+    """The stored answer to a person's message, or None."""
+    row = await pool.fetchrow(
+        "select message_id, content, said_at, model, emotion from messages "
+        "where user_id = $1 and character_id = $2 and reply_to = $3",
+        place.user_id,
+        place.character_id,
+        message_id,
+    )
+    return (
+        Answer(row["message_id"], row["content"], row["said_at"], row["model"] or "", row["emotion"]) if row else None
+    )

@@ -1,0 +1,115 @@
+"""How words that name a time are looked for: each form is a pattern and what it reads from a match.
+
+Every pattern starts at a word and repeats nothing without a bound, so that a search is linear in the text. Which of
+several occurrences is meant, and what the words around say, is decided in `when`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from whisperengine.memory.when_calendar import Cycle, Period
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When something is asked or told, and by whom: `here` is `now` on their clock, without its zone."""
+
+    now: datetime
+    zone: ZoneInfo
+    told: bool = False
+    first_met: datetime | None = None
+    birthday: tuple[int, int] | None = None
+
+    @property
+    def here(self) -> datetime:
+        return self.on_the_clock(self.now)
+
+    def on_the_clock(self, instant: datetime) -> datetime:
+        return instant.astimezone(self.zone).replace(tzinfo=None)
+
+    def instant(self, local: datetime) -> datetime:
+        """A local time as UTC; in the hour that a clock skips, the time after the gap."""
+        return local.replace(tzinfo=self.zone).astimezone(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Words, text[at:to], that name a time: a `period`, or a `cycle` of which one occurrence is meant.
+
+    `said` is what stands before it (`last`, `this`, `next`, `coming`; `ahead` needs a sentence about the future).
+    `leads`: the prepositions of which it needs one when nothing else makes it a time; None when it needs none.
+    `careful`: the prepositions ("" for none) after which the next word may still make it something else.
+    `talk`: see `when.Span`.
+    """
+
+    at: int
+    to: int
+    grain: int
+    period: Period | None = None
+    cycle: Cycle | None = None
+    said: str = ""
+    leads: frozenset[str] | None = None
+    careful: frozenset[str] = frozenset()
+    talk: str = ""
+
+
+Reader = Callable[[re.Match[str], Moment], Named | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    pattern: re.Pattern[str]
+    read: Reader
+
+
+def form(pattern: str) -> Callable[[Reader], Form]:
+    """Makes a reader a form. In the pattern a blank stands for up to three of any kind, ' also for the curly one."""
+    blank, quote = r"[ \\t\\r\\n\\u00a0]{1,3}".replace("\\\\", "\\"), "['’]"
+    compiled = re.compile(rf"\b(?:{pattern.replace(' ', blank).replace(chr(39), quote)})(?!\w)", re.IGNORECASE)
+    return lambda reader: Form(compiled, reader)
+
+
+def named_in(text: str, moment: Moment, forms: Iterable[Form]) -> list[Named]:
+    """What names a time in `text`, in order and without overlaps: the earlier goes first, and the longer."""
+    found = [
+        named for form in forms for match in form.pattern.finditer(text) if (named := form.read(match, moment))
+    ]
+    apart: list[Named] = []
+    for named in sorted(found, key=lambda named: (named.at, -named.to)):
+        if not apart or named.at >= apart[-1].to:
+            apart.append(named)
+    return apart
+
+
+def words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+def lowered(text: str | None) -> str:
+    """Small letters, single blanks, straight apostrophes."""
+    return " ".join((text or "").lower().replace("’", "'").split())
+
+
+SAID = r"(?P<said>last|this past|past|this coming|this|next|coming|upcoming|previous) "
+TALKED = r"(?:talked|spoke|spoken|met|chatted|wrote|texted)"
+FEW = {"couple": (2, 2), "few": (2, 5), "several": (3, 7)}
+NUMBERS = {
+    **dict.fromkeys(("a", "an"), 1),
+    **{word: n for n, word in enumerate("one two three four five six seven eight nine ten eleven twelve".split(), 1)},
+    **{"fifteen": 15, "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "hundred": 100},
+}
+AMOUNT = rf"[0-9]{{1,4}}|{'|'.join(NUMBERS)}|(?:a )?couple(?: of)?|(?:a )?few|several"
+
+
+def amount(said: str) -> tuple[float, float]:
+    """From how many to how many."""
+    said = lowered(said)
+    if said.startswith("half"):
+        return 0.5, 0.5
+    several = next((counts for word, counts in FEW.items() if word in said), None)
+    return several or (NUMBERS[said],) * 2 if said in NUMBERS or several else (int(said),) * 2
