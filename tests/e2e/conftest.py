@@ -1,0 +1,3 @@
+from tests.support.service_fixtures import offline, talking
+
+__all__ = ["offline", "talking"]

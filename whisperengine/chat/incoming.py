@@ -1,0 +1,60 @@
+"""What reaches a character: one message of one person, cleaned and bounded."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from whisperengine.errors import RequestError, TooLargeError
+
+MESSAGE_CHARS = 8_000
+ID_CHARS = 200
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]")
+_BIDI = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incoming:
+    """One message as an edge hands it to the heart. `channel` names the place, `shared` says that others hear it."""
+
+    platform: str
+    platform_user_id: str
+    character: str
+    text: str
+    channel: str
+    shared: bool = False
+    display_name: str = ""
+    idempotency_key: str | None = None
+    scene: str = ""
+
+
+def clean_text(text: str, *, limit: int = MESSAGE_CHARS) -> str:
+    """`text` as it is stored: no control characters but line breaks and tabs, no halves of surrogate pairs, no
+    direction overrides.
+
+    Raises RequestError when nothing is left, TooLargeError beyond `limit` characters.
+    """
+    if len(text) > limit:
+        raise TooLargeError(
+            f"The message has {len(text):,} characters; {limit:,} are the most. Send it in parts.",
+            code="message_too_long",
+        )
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    text = _BIDI.sub("", _CONTROL.sub(" ", text)).strip()
+    if not text:
+        raise RequestError("The message is empty. Send some text in `message`.", code="message_required")
+    return text
+
+
+def clean_id(value: str, name: str) -> str:
+    """An id from outside: 1 to 200 characters, none of them a control character. Raises RequestError."""
+    value = value.strip()
+    if not value:
+        raise RequestError(f"{name} is required", code=f"{name}_required")
+    if len(value) > ID_CHARS:
+        raise RequestError(f"{name} has {len(value)} characters; {ID_CHARS} are the most.", code=f"{name}_too_long")
+    if _CONTROL.search(value) or not value.isprintable():
+        raise RequestError(f"{name} holds control characters. Send plain text.", code=f"{name}_invalid")
+    return value

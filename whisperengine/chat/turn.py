@@ -1,0 +1,328 @@
+"""One turn: accept, read, recall, compose, complete, store. Read `Turns.take` first."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from weakref import WeakValueDictionary
+
+import asyncpg
+import numpy as np
+
+from whisperengine.characters.store import Character
+from whisperengine.chat import prompt
+from whisperengine.chat.cast import Cast
+from whisperengine.chat.incoming import Incoming, clean_text
+from whisperengine.chat.voice import OFFLINE, Voice
+from whisperengine.db.ids import new_id
+from whisperengine.db.pool import reachable
+from whisperengine.emotion.classifier import EmotionReading, interpret
+from whisperengine.inference.encoder import Encoder, Reading
+from whisperengine.learning.indexer import Indexer, to_read
+from whisperengine.llm.offline import OfflineMemory, OfflineScene
+from whisperengine.memory import corrections, history, messages, people, recall, relationship
+from whisperengine.memory.history import Said
+from whisperengine.memory.messages import Accepted, Answer, Place
+from whisperengine.memory.people import Person
+from whisperengine.memory.recall import Memory, Recollection
+from whisperengine.memory.relationship import Relationship
+
+OnToken = Callable[[str], Awaitable[None]]
+PEOPLE_CACHED = 10_000
+
+
+@dataclass(slots=True, kw_only=True)
+class Turn:
+    """What came of one message. `repeated` says that it was answered before and nothing was done again."""
+
+    answer: str
+    message_id: int
+    answer_id: int
+    character: Character
+    person: Person
+    feeling: EmotionReading
+    answer_feeling: EmotionReading | None
+    relationship: Relationship
+    recollection: Recollection
+    llm: str
+    stored: bool
+    repeated: bool = False
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    milliseconds: dict[str, float] = field(default_factory=dict)
+
+
+class _Clock:
+    """Milliseconds between marks."""
+
+    def __init__(self) -> None:
+        self.marks: dict[str, float] = {}
+        self._start = self._last = time.perf_counter()
+
+    def mark(self, name: str) -> None:
+        now = time.perf_counter()
+        self.marks[name] = round((now - self._last) * 1000, 2)
+        self._last = now
+
+    def total(self) -> dict[str, float]:
+        return {**self.marks, "total": round((time.perf_counter() - self._start) * 1000, 2)}
+
+
+class Turns:
+    """Takes turns.
+
+    Turns of one person with one character are answered in order; different people never wait for each other.
+    """
+
+    def __init__(
+        self, pool: asyncpg.Pool, dsn: str, encoder: Encoder, model_id: int, cast: Cast, voice: Voice, indexer: Indexer
+    ) -> None:
+        self._pool, self._dsn = pool, dsn
+        self._encoder, self._model_id = encoder, model_id
+        self._cast, self._voice, self._indexer = cast, voice, indexer
+        self._order: WeakValueDictionary[tuple[int, int], asyncio.Lock] = WeakValueDictionary()
+        self._people: dict[tuple[str, str, str], Person] = {}
+        self.under_way = 0
+
+    async def take(
+        self, incoming: Incoming, on_token: OnToken | None = None, *, with_answer_feeling: bool = True
+    ) -> Turn:
+        """Answer one message. `on_token` gets the answer in pieces as they come; it may wait, and the model then waits
+        too.
+
+        `with_answer_feeling` waits until the answer itself was read. Raises RequestError for a message that cannot be
+        taken, LLMError when no answer could be had (the person's message is kept, and the same call again answers it
+        once), StorageError when the
+        database is away.
+        """
+        text = clean_text(incoming.text)
+        self.under_way += 1
+        try:
+            with reachable(self._dsn):
+                character = await self._cast.get(incoming.character)
+                person = await self._person(incoming)
+            key = (person.user_id, character.id)
+            order = self._order.setdefault(key, asyncio.Lock())
+            async with order:
+                return await self._take(incoming, text, character, person, on_token, with_answer_feeling)
+        finally:
+            self.under_way -= 1
+
+    async def _take(
+        self,
+        incoming: Incoming,
+        text: str,
+        character: Character,
+        person: Person,
+        on_token: OnToken | None,
+        with_answer_feeling: bool,
+    ) -> Turn:
+        clock = _Clock()
+        place = Place(person.user_id, character.id, incoming.channel, incoming.shared)
+        speaker = person.display_name or "Person"
+        message_id, now = new_id(), datetime.now(UTC)
+
+        reading = (await self._encoder.read([text]))[0]
+        feeling = interpret(reading.emotion, text)
+        clock.mark("encode")
+
+        with reachable(self._dsn):
+            # Neither waits for the other: the commit's disk time passes while memories are searched.
+            accepted, recollection = await _both(
+                messages.accept(
+                    self._pool,
+                    place,
+                    message_id,
+                    now,
+                    text,
+                    speaker,
+                    to_read(self._model_id, reading, feeling),
+                    incoming.idempotency_key,
+                ),
+                recall.recall(self._pool, place, text, reading.embedding, self._model_id, before=message_id),
+            )
+        recollection.forget(accepted.message_id)
+        clock.mark("recall")
+        turn = Turn(
+            answer="",
+            message_id=accepted.message_id,
+            answer_id=0,
+            character=character,
+            person=person,
+            feeling=feeling,
+            answer_feeling=None,
+            relationship=recollection.relationship,
+            recollection=recollection,
+            llm="",
+            stored=True,
+        )
+        if accepted.answer:
+            return await self._repeat(turn, accepted.answer, on_token, clock)
+
+        composed = prompt.compose(
+            character.definition,
+            person=person,
+            recollection=recollection,
+            feeling=feeling,
+            message=text,
+            scene=incoming.scene,
+            now=now,
+            budget=self._voice.prompt_tokens,
+        )
+        clock.mark("compose")
+
+        spoken = await self._voice.speak(composed.messages, lambda: offline_scene(turn, text, now), on_token)
+        turn.answer, turn.llm = spoken.text, spoken.llm
+        turn.prompt_tokens, turn.completion_tokens = spoken.prompt_tokens, spoken.completion_tokens
+        clock.mark("model")
+
+        reading_answer = asyncio.ensure_future(self._encoder.read([turn.answer]))
+        try:
+            await self._store(turn, place, len(text))
+        except BaseException:
+            reading_answer.cancel()
+            raise
+        clock.mark("store")
+        if not turn.repeated:
+            await self._read_answer(turn, place, reading_answer, with_answer_feeling)
+        clock.mark("read_answer")
+        turn.milliseconds = clock.total()
+        return turn
+
+    async def search(self, place: Place, text: str, person: Person, *, before: int, limit: int) -> list[Memory]:
+        """The memories that `text` would recall at `place`, best first."""
+        reading = (await self._encoder.read([text]))[0]
+        with reachable(self._dsn):
+            found = await recall.recall(
+                self._pool, place, text, reading.embedding, self._model_id, before=before, limit=limit
+            )
+        return found.memories
+
+    async def tell(self, place: Place, said: Sequence[Said]) -> int:
+        """Store past talk; returns how many of its messages were not known yet."""
+        readings = await self._encoder.read([message.content for message in said])
+        reads = [
+            to_read(self._model_id, reading, interpret(reading.emotion, message.content))
+            for message, reading in zip(said, readings, strict=True)
+        ]
+        with reachable(self._dsn):
+            return len(await history.store(self._pool, place, said, reads))
+
+    async def edit(self, person: Person, character: Character, message_id: int, content: str) -> bool:
+        """Put other words in a stored message's place. False when there is none."""
+        with reachable(self._dsn):
+            stored = await corrections.find(self._pool, person.user_id, character.id, message_id)
+            if stored is None:
+                return False
+            reading = (await self._encoder.read([content]))[0]
+            read = to_read(self._model_id, reading, interpret(reading.emotion, content))
+            speaker = (person.display_name or "Person") if stored.role == "person" else character.definition.called
+            return await corrections.edit(self._pool, person.user_id, character.id, message_id, content, speaker, read)
+
+    async def _person(self, incoming: Incoming) -> Person:
+        key = (incoming.platform, incoming.platform_user_id, incoming.display_name)
+        person = self._people.get(key)
+        if person is None:
+            person = await people.resolve(self._pool, *key)
+            if len(self._people) >= PEOPLE_CACHED:
+                self._people.clear()
+            self._people[key] = person
+        return person
+
+    def forget_person(self, user_id: int) -> None:
+        """Drop what is cached of a person who was erased or changed."""
+        self._people = {key: person for key, person in self._people.items() if person.user_id != user_id}
+
+    async def _store(self, turn: Turn, place: Place, message_chars: int) -> None:
+        """One transaction: the answer and what the turn changed. Another process that was faster is believed."""
+        step = relationship.step(turn.relationship, turn.feeling.primary, turn.feeling.intensity, message_chars)
+        turn.answer_id = new_id()
+        with reachable(self._dsn):
+            stands = await messages.store_answer(
+                self._pool,
+                place,
+                turn.answer_id,
+                datetime.now(UTC),
+                turn.answer,
+                turn.character.definition.called,
+                turn.message_id,
+                turn.llm,
+                step,
+            )
+            if stands is None:
+                answer = await messages.answer_to(self._pool, place, turn.message_id)
+                assert answer is not None
+                turn.answer, turn.answer_id, turn.llm, turn.repeated = (
+                    answer.content,
+                    answer.message_id,
+                    answer.model,
+                    True,
+                )
+            else:
+                turn.relationship = stands
+
+    async def _read_answer(self, turn: Turn, place: Place, reading: asyncio.Future[list[Reading]], wait: bool) -> None:
+        key = (place.user_id, place.character_id, turn.answer_id)
+        text = turn.answer
+
+        def index(done: asyncio.Future[list[Reading]]) -> None:
+            if not done.cancelled() and done.exception() is None:
+                self._indexer.add(key, text, done.result()[0])
+
+        reading.add_done_callback(index)
+        if wait:
+            turn.answer_feeling = interpret((await reading)[0].emotion, text)
+
+    async def _repeat(self, turn: Turn, answer: Answer, on_token: OnToken | None, clock: _Clock) -> Turn:
+        """Hand out the answer that a message has had already."""
+        turn.answer, turn.answer_id, turn.llm, turn.repeated = answer.content, answer.message_id, answer.model, True
+        if answer.emotion is not None:
+            turn.answer_feeling = interpret(np.array(answer.emotion, np.float32), answer.content)
+        if on_token:
+            await on_token(answer.content)
+        turn.milliseconds = clock.total()
+        return turn
+
+
+def offline_scene(turn: Turn, text: str, now: datetime) -> OfflineScene:
+    """What the offline mode needs to answer without a model."""
+    definition, recollection = turn.character.definition, turn.recollection
+    return OfflineScene(
+        character_name=definition.called,
+        greeting=definition.greeting,
+        catchphrases=definition.catchphrases,
+        message=text,
+        person_name=turn.person.display_name,
+        first_turn=not recollection.relationship.interactions,
+        told_once=any(earlier.model == OFFLINE for earlier in recollection.recent),
+        memories=tuple(
+            OfflineMemory(
+                memory.content,
+                turn.person.display_name if memory.by_person else definition.called,
+                memory.said_at,
+                memory.score,
+                memory.by_person,
+            )
+            for memory in recollection.memories
+        ),
+        emotion=turn.feeling.primary,
+        intensity=turn.feeling.intensity,
+        now=now,
+        salt=turn.message_id,
+    )
+
+
+async def _both(accept: Awaitable[Accepted], recall: Awaitable[Recollection]) -> tuple[Accepted, Recollection]:
+    """Both results.
+
+    When one fails the other still ends before the error goes on: what a person said is stored whatever else happens.
+    """
+    accepted, recollection = await asyncio.gather(accept, recall, return_exceptions=True)
+    if isinstance(accepted, BaseException):
+        raise accepted
+    if isinstance(recollection, BaseException):
+        raise recollection
+    return accepted, recollection
