@@ -49,9 +49,12 @@ create table conversations (
   messages bigint not null default 0,
   terms bigint not null default 0,
   session integer not null default 1,
+  place integer not null default 0,
   last_at timestamptz not null default now(),
   primary key (user_id, character_id)
 );
+comment on column conversations.session is 'number of the present sitting: after a pause of hours the next begins';
+comment on column conversations.place is 'number of the last message within it';
 
 create table messages (
   user_id bigint not null,
@@ -61,7 +64,10 @@ create table messages (
   channel text not null,
   shared boolean not null,
   session integer not null,
+  place integer not null,
   said_at timestamptz not null,
+  about_from timestamptz,
+  about_to timestamptz,
   content text not null,
   reply_to bigint,
   request_key text,
@@ -74,16 +80,18 @@ create table messages (
   pending boolean not null default false,
   primary key (user_id, character_id, message_id),
   foreign key (user_id, character_id) references conversations on delete cascade
-);
+) with (autovacuum_analyze_threshold = 100, autovacuum_analyze_scale_factor = 0.05);
 comment on column messages.message_id is 'ordered by said_at: the time is its upper 41 bits';
 comment on column messages.reply_to is 'of an answer: the message that it answers';
 comment on column messages.request_key is 'the caller''s name for the request: the same key is the same message';
 comment on column messages.emotion is 'probabilities of the 28 GoEmotions labels, in their order';
+comment on column messages.about_from is 'begin of the time that the message speaks of ("last week"), when it names one';
 comment on column messages.pending is 'waits for its embedding';
 
 create unique index messages_by_request on messages (user_id, character_id, request_key) where request_key is not null;
 create unique index messages_one_answer on messages (user_id, character_id, reply_to) where reply_to is not null;
 create index messages_by_channel on messages (user_id, character_id, channel, message_id);
+create index messages_by_place on messages (user_id, character_id, session, place);
 create index messages_pending on messages (message_id) where pending;
 
 -- Terms hashed together with their owner: one GIN index whose posting lists belong to one person each.
@@ -110,7 +118,9 @@ create table embeddings (
   sketch bit varying not null generated always as (binary_quantize(embedding)) stored,
   primary key (user_id, character_id, message_id, model_id) include (shared, sketch),
   foreign key (user_id, character_id, message_id) references messages on delete cascade
-) with (autovacuum_vacuum_insert_scale_factor = 0.02);
+) with (
+  autovacuum_vacuum_insert_scale_factor = 0.02, autovacuum_analyze_threshold = 100, autovacuum_analyze_scale_factor = 0.05
+);
 
 create table relationships (
   user_id bigint not null,

@@ -89,9 +89,22 @@ CREATE TABLE public.conversations (
     messages bigint DEFAULT 0 NOT NULL,
     terms bigint DEFAULT 0 NOT NULL,
     session integer DEFAULT 1 NOT NULL,
+    place integer DEFAULT 0 NOT NULL,
     last_at timestamp with time zone DEFAULT now() NOT NULL,
     learned_to bigint DEFAULT 0 NOT NULL
 );
+
+--
+-- Name: COLUMN conversations.session; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.conversations.session IS 'number of the present sitting: after a pause of hours the next begins';
+
+--
+-- Name: COLUMN conversations.place; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.conversations.place IS 'number of the last message within it';
 
 --
 -- Name: COLUMN conversations.learned_to; Type: COMMENT; Schema: public; Owner: -
@@ -135,7 +148,7 @@ CREATE TABLE public.embeddings (
     embedding public.halfvec NOT NULL,
     sketch bit varying GENERATED ALWAYS AS (public.binary_quantize(embedding)) STORED NOT NULL
 )
-WITH (autovacuum_vacuum_insert_scale_factor='0.02');
+WITH (autovacuum_vacuum_insert_scale_factor='0.02', autovacuum_analyze_threshold='100', autovacuum_analyze_scale_factor='0.05');
 
 --
 -- Name: fact_sources; Type: TABLE; Schema: public; Owner: -
@@ -244,7 +257,10 @@ CREATE TABLE public.messages (
     channel text NOT NULL,
     shared boolean NOT NULL,
     session integer NOT NULL,
+    place integer NOT NULL,
     said_at timestamp with time zone NOT NULL,
+    about_from timestamp with time zone,
+    about_to timestamp with time zone,
     content text NOT NULL,
     reply_to bigint,
     request_key text,
@@ -262,13 +278,20 @@ CREATE TABLE public.messages (
     platform_message_id text,
     interrupted boolean DEFAULT false NOT NULL,
     CONSTRAINT messages_role_check CHECK ((role = ANY (ARRAY['person'::text, 'character'::text])))
-);
+)
+WITH (autovacuum_analyze_threshold='100', autovacuum_analyze_scale_factor='0.05');
 
 --
 -- Name: COLUMN messages.message_id; Type: COMMENT; Schema: public; Owner: -
 --
 
 COMMENT ON COLUMN public.messages.message_id IS 'ordered by said_at: the time is its upper 41 bits';
+
+--
+-- Name: COLUMN messages.about_from; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.messages.about_from IS 'begin of the time that the message speaks of ("last week"), when it names one';
 
 --
 -- Name: COLUMN messages.reply_to; Type: COMMENT; Schema: public; Owner: -
@@ -553,6 +576,12 @@ CREATE UNIQUE INDEX jobs_once ON public.jobs USING btree (user_id, kind, COALESC
 --
 
 CREATE INDEX messages_by_channel ON public.messages USING btree (user_id, character_id, channel, message_id);
+
+--
+-- Name: messages_by_place; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX messages_by_place ON public.messages USING btree (user_id, character_id, session, place);
 
 --
 -- Name: messages_by_platform_id; Type: INDEX; Schema: public; Owner: -

@@ -268,6 +268,22 @@ class Config:
         "ENCODER_THREADS", 1, 1, 64, "Models", "Threads inside one pass of the encoder; 1 is best on a shared machine."
     )
 
+    encoder_precision: str = _one_of(
+        "ENCODER_PRECISION",
+        "auto",
+        ("auto", "fp32", "q8"),
+        "Models",
+        "Arithmetic of the encoder: `q8` is 8-bit and faster, `fp32` exact, `auto` what was measured best on this CPU.",
+    )
+    emotion_model: str = _one_of(
+        "EMOTION_MODEL",
+        "auto",
+        ("auto", "head", "roberta"),
+        "Models",
+        "Who reads feelings: the encoder's own head, or the full RoBERTa where its files are in MODEL_CACHE_DIR "
+        "(`auto`).",
+    )
+
     # Language model
     llm_client_type: str = _one_of(
         "LLM_CLIENT_TYPE",
@@ -389,7 +405,10 @@ def load(environ: Mapping[str, str] | None = None, *, dotenv: Path | None = None
     lists every wrong value.
     """
     given = dict(os.environ if environ is None else environ)
-    merged = {**read_dotenv(dotenv or dotenv_path(given)), **{name: value for name, value in given.items() if value.strip()}}
+    merged = {
+        **read_dotenv(dotenv or dotenv_path(given)),
+        **{name: value for name, value in given.items() if value.strip()},
+    }
     for alias, name in ALIASES.items():
         if alias in merged:
             merged.setdefault(name, merged[alias])

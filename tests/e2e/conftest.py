@@ -1,3 +1,3 @@
-from tests.support.service_fixtures import offline, talking
+from tests.support.service_fixtures import home, offline, processes, talking
 
-__all__ = ["offline", "talking"]
+__all__ = ["home", "offline", "processes", "talking"]

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import aiohttp
-import pytest
 
 from tests.support.service import Client, Process
 
@@ -34,16 +31,10 @@ SMALL_TALK = (
 )
 
 
-@pytest.fixture
-def home() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="whisperengine-test-"))
-    folder.chmod(0o711)
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-async def test_ten_facts_are_recalled_after_two_hundred_turns_and_kill_nine_of_everything(home: Path):
-    service = Process(home, LLM_CLIENT_TYPE="disabled")
+async def test_ten_facts_are_recalled_after_two_hundred_turns_and_kill_nine_of_everything(
+    processes: Callable[..., Process], home: Path
+):
+    service = processes()
     await service.start()
     async with aiohttp.ClientSession() as session:
         client = Client(session, service.url)
@@ -66,8 +57,8 @@ async def test_ten_facts_are_recalled_after_two_hundred_turns_and_kill_nine_of_e
     assert await service.stop() == 0
 
 
-async def test_ctrl_c_stops_the_service_and_its_database_cleanly(home: Path):
-    service = Process(home, LLM_CLIENT_TYPE="disabled")
+async def test_ctrl_c_stops_the_service_and_its_database_cleanly(processes: Callable[..., Process], home: Path):
+    service = processes()
     await service.start()
     async with aiohttp.ClientSession() as session:
         await Client(session, service.url).say("Hello")
@@ -76,8 +67,8 @@ async def test_ctrl_c_stops_the_service_and_its_database_cleanly(home: Path):
     assert "Traceback" not in service.log()
 
 
-async def test_a_port_in_use_is_reported_in_one_sentence(home: Path):
-    service = Process(home, LLM_CLIENT_TYPE="disabled")
+async def test_a_port_in_use_is_reported_in_one_sentence(processes: Callable[..., Process], home: Path):
+    service = processes()
     other = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", service.port)
     async with other:
         process = await asyncio.create_subprocess_exec(
@@ -89,8 +80,8 @@ async def test_a_port_in_use_is_reported_in_one_sentence(home: Path):
     assert "Traceback" not in error.decode()
 
 
-async def test_nothing_that_was_said_stands_in_the_log(home: Path):
-    service = Process(home, LLM_CLIENT_TYPE="disabled", LOG_LEVEL="debug")
+async def test_nothing_that_was_said_stands_in_the_log(processes: Callable[..., Process], home: Path):
+    service = processes(LOG_LEVEL="debug")
     await service.start()
     async with aiohttp.ClientSession() as session:
         await Client(session, service.url).say("My secret word is xylophonist")

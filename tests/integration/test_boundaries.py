@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from whisperengine.db.ids import new_id
 from whisperengine.db.pool import open_pool
 from whisperengine.memory import facts, indexing, messages, people, recall
+from whisperengine.memory.asked import ask
 from whisperengine.memory.messages import Place, Read
 from whisperengine.memory.relationship import Relationship, step
 
@@ -68,10 +69,10 @@ async def check(pool, model_id: int, talk: list[tuple[int, bool, str, bool]]) ->
 async def turn(pool, model_id: int, place: Place, text: str, is_fact: bool, subject: str, marker: str) -> None:
     now, said = datetime.now(UTC), new_id()
     read = Read(model_id, vector(text), [0.0] * 28, "neutral", 0.0)
-    await messages.accept(pool, place, said, now, text, "Sam", read, None)
+    await messages.accept(pool, place, said, now, text, read, None)
     answer_id = new_id()
     await messages.store_answer(
-        pool, place, answer_id, now, f"I see: {text}", "A", said, "stub", step(Relationship(), "joy", 0.5, 10)
+        pool, place, answer_id, now, f"I see: {text}", said, "stub", step(Relationship(), "joy", 0.5, 10)
     )
     key = (place.user_id, place.character_id, answer_id)
     await indexing.store_reads(pool, [(key, Read(model_id, vector(text), [0.0] * 28, "neutral", 0.0))])
@@ -84,8 +85,9 @@ async def turn(pool, model_id: int, place: Place, text: str, is_fact: bool, subj
 async def everything_seen(pool, model_id: int, place: Place) -> list[str]:
     """All that a turn at this place could put before the model."""
     query = "What do you know of my " + " ".join(SUBJECTS)
-    found = await recall.recall(pool, place, query, vector(query), model_id, before=new_id(), limit=100)
-    known = facts.for_prompt(await facts.of_person(pool, place.user_id, 1), place)
+    asked = ask(query, person="Sam", character="A", now=datetime.now(UTC), zone="UTC")
+    found = await recall.recall(pool, place, asked, vector(query), model_id, before=new_id(), limit=100)
+    known = facts.for_prompt(found.facts, place)
     return [
         *(memory.content for memory in found.memories),
         *(turn.content for turn in found.recent),

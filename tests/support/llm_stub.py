@@ -48,7 +48,7 @@ def tokens_of(text: str) -> list[str]:
     return [words[0], *(f" {word}" for word in words[1:])]
 
 
-def chunk(content: str | None = None, *, finish: str | None = None, **delta: Any) -> dict[str, Any]:
+def chunk(content: Any = None, *, finish: str | None = None, **delta: Any) -> dict[str, Any]:
     if content is not None:
         delta["content"] = content
     choice = {"index": 0, "delta": delta, "finish_reason": finish}

@@ -99,7 +99,7 @@ class Process:
             **environ,
         }
         self.process: asyncio.subprocess.Process | None = None
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 (kept as long as the process)
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed by close())
 
     async def start(self) -> None:
         """Returns when /ready says so; fails with the log when the process ends before."""
@@ -139,6 +139,12 @@ class Process:
         assert self.process
         os.killpg(self.process.pid, signal.SIGINT)
         return await self.process.wait()
+
+    async def close(self) -> None:
+        """End it whatever state it is in."""
+        if self.process and self.process.returncode is None:
+            await self.kill()
+        self._log.close()
 
     async def stop(self) -> int:
         assert self.process

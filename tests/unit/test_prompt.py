@@ -30,7 +30,7 @@ def definition(**fields) -> Definition:
 
 
 def memory(number: int, text: str, days: int = 30) -> Memory:
-    return Memory(number, True, text, NOW - timedelta(days=days), 1, None, 1.0, 1.0, 2.0)
+    return Memory(number, True, text, NOW - timedelta(days=days), "api:x", False, 2.0, {})
 
 
 def recollection(memories=(), recent=(), relationship=None) -> Recollection:
@@ -76,7 +76,7 @@ def test_recalled_text_never_stands_in_the_system_message():
 
 
 def test_roles_alternate_after_the_system_message():
-    turns = [Turn(n, n % 3 == 0, f"t{n}", NOW, None, None) for n in range(10)]
+    turns = [Turn(n, n % 3 == 0, f"t{n}", NOW, None) for n in range(10)]
     roles = [message["role"] for message in composed(recent=turns, memories=[memory(99, "m")]).messages]
     assert roles[0] == "system"
     assert all(one != two for one, two in pairwise(roles))
@@ -86,7 +86,7 @@ def test_roles_alternate_after_the_system_message():
 @given(st.integers(300, 6000), st.integers(0, 40), st.integers(0, 30), st.integers(1, 800))
 def test_the_budget_holds_and_the_message_is_never_cut(budget, turn_count, memory_count, length):
     message = "word " * (length // 5 + 1)
-    turns = [Turn(n, n % 2 == 0, f"turn {n} " + "x" * length, NOW, None, None) for n in range(turn_count)]
+    turns = [Turn(n, n % 2 == 0, f"turn {n} " + "x" * length, NOW, None) for n in range(turn_count)]
     memories = [memory(1000 + n, f"memory {n} " + "y" * length) for n in range(memory_count)]
     prompt = composed(message, budget, recent=turns, memories=memories)
     assert prompt.messages[-1]["content"].endswith(message)
@@ -98,7 +98,7 @@ def test_the_budget_holds_and_the_message_is_never_cut(budget, turn_count, memor
 
 
 def test_what_was_cut_is_told():
-    turns = [Turn(n, n % 2 == 0, "x" * 4000, NOW, None, None) for n in range(20)]
+    turns = [Turn(n, n % 2 == 0, "x" * 4000, NOW, None) for n in range(20)]
     sections = {section.name: section for section in composed(recent=turns, budget=3000).sections}
     assert "did not fit" in sections["recent talk"].cut
 

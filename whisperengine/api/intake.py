@@ -36,7 +36,7 @@ async def history(request: web.Request) -> web.Response:
     name = str(body.get("user_name") or "")[:200]
     person = await people.resolve(parts.pool, "api", user_id, clean_id(name, "user_name") if name else "")
     place = Place(person.user_id, character.id, clean_id(str(body.get("channel") or "import"), "channel"), False)
-    stored = await parts.turns.tell(place, said)
+    stored = await parts.turns.tell(place, said, person.time_zone)
     return web.json_response({"success": True, "stored": stored, "known": len(said) - stored})
 
 

@@ -138,5 +138,8 @@ def memory_body(memory: Any) -> dict[str, Any]:
         "content": memory.content,
         "said_at": memory.said_at.isoformat(),
         "score": round(memory.score, 4),
-        "scores": {"lexical": round(memory.lexical, 4), "semantic": round(memory.semantic, 4)},
+        "scores": {name: round(value, 4) for name, value in memory.scores.items()},
+        "channel": memory.channel,
+        "pinned": memory.pinned,
+        "others": [str(id) for id in memory.others],
     }

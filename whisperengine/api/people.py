@@ -153,7 +153,11 @@ async def memories(request: web.Request) -> web.StreamResponse:
     text = clean_text(query)
     shared = request.query.get("shared", "false").lower() in ("1", "true")
     found = await parts.turns.search(
-        Place(person.user_id, character_id, "", shared), text, person, before=new_id(), limit=_limit(request, 20)
+        Place(person.user_id, character_id, "", shared),
+        text,
+        person,
+        await _character(request, parts),
+        limit=_limit(request, 20),
     )
     return web.json_response({"success": True, "memories": [memory_body(memory) for memory in found]})
 

@@ -24,6 +24,7 @@ from whisperengine.inference.encoder import Encoder, Reading
 from whisperengine.learning.indexer import Indexer, to_read
 from whisperengine.llm.offline import OfflineMemory, OfflineScene
 from whisperengine.memory import corrections, history, messages, people, recall, relationship
+from whisperengine.memory.asked import Asked, ask, time_told
 from whisperengine.memory.history import Said
 from whisperengine.memory.messages import Accepted, Answer, Place
 from whisperengine.memory.people import Person
@@ -122,10 +123,11 @@ class Turns:
     ) -> Turn:
         clock = _Clock()
         place = Place(person.user_id, character.id, incoming.channel, incoming.shared)
-        speaker = person.display_name or "Person"
         message_id, now = new_id(), datetime.now(UTC)
 
-        reading = (await self._encoder.read([text]))[0]
+        asked = self._ask(text, person, character, now)
+        # One pass for both: what is asked for differs from what was said only where it points at the character.
+        reading, *searched = await self._encoder.read(list(dict.fromkeys((text, asked.embedded))))
         feeling = interpret(reading.emotion, text)
         clock.mark("encode")
 
@@ -138,11 +140,19 @@ class Turns:
                     message_id,
                     now,
                     text,
-                    speaker,
                     to_read(self._model_id, reading, feeling),
                     incoming.idempotency_key,
+                    time_told(text, now, person.time_zone),
                 ),
-                recall.recall(self._pool, place, text, reading.embedding, self._model_id, before=message_id),
+                recall.recall(
+                    self._pool,
+                    place,
+                    asked,
+                    (searched or [reading])[0].embedding,
+                    self._model_id,
+                    before=message_id,
+                    now=now,
+                ),
             )
         recollection.forget(accepted.message_id)
         clock.mark("recall")
@@ -192,16 +202,28 @@ class Turns:
         turn.milliseconds = clock.total()
         return turn
 
-    async def search(self, place: Place, text: str, person: Person, *, before: int, limit: int) -> list[Memory]:
+    async def search(
+        self, place: Place, text: str, person: Person, character: Character, *, limit: int
+    ) -> list[Memory]:
         """The memories that `text` would recall at `place`, best first."""
-        reading = (await self._encoder.read([text]))[0]
+        asked = self._ask(text, person, character, datetime.now(UTC))
+        reading = (await self._encoder.read([asked.embedded]))[0]
         with reachable(self._dsn):
             found = await recall.recall(
-                self._pool, place, text, reading.embedding, self._model_id, before=before, limit=limit
+                self._pool, place, asked, reading.embedding, self._model_id, before=new_id(), limit=limit
             )
         return found.memories
 
-    async def tell(self, place: Place, said: Sequence[Said]) -> int:
+    def _ask(self, text: str, person: Person, character: Character, now: datetime) -> Asked:
+        return ask(
+            text,
+            person=person.display_name,
+            character=character.definition.called,
+            now=now,
+            zone=person.time_zone,
+        )
+
+    async def tell(self, place: Place, said: Sequence[Said], zone: str) -> int:
         """Store past talk; returns how many of its messages were not known yet."""
         readings = await self._encoder.read([message.content for message in said])
         reads = [
@@ -209,7 +231,7 @@ class Turns:
             for message, reading in zip(said, readings, strict=True)
         ]
         with reachable(self._dsn):
-            return len(await history.store(self._pool, place, said, reads))
+            return len(await history.store(self._pool, place, said, reads, zone))
 
     async def edit(self, person: Person, character: Character, message_id: int, content: str) -> bool:
         """Put other words in a stored message's place. False when there is none."""
@@ -219,8 +241,7 @@ class Turns:
                 return False
             reading = (await self._encoder.read([content]))[0]
             read = to_read(self._model_id, reading, interpret(reading.emotion, content))
-            speaker = (person.display_name or "Person") if stored.role == "person" else character.definition.called
-            return await corrections.edit(self._pool, person.user_id, character.id, message_id, content, speaker, read)
+            return await corrections.edit(self._pool, person.user_id, character.id, message_id, content, read)
 
     async def _person(self, incoming: Incoming) -> Person:
         key = (incoming.platform, incoming.platform_user_id, incoming.display_name)
@@ -247,7 +268,6 @@ class Turns:
                 turn.answer_id,
                 datetime.now(UTC),
                 turn.answer,
-                turn.character.definition.called,
                 turn.message_id,
                 turn.llm,
                 step,
@@ -290,6 +310,11 @@ class Turns:
 def offline_scene(turn: Turn, text: str, now: datetime) -> OfflineScene:
     """What the offline mode needs to answer without a model."""
     definition, recollection = turn.character.definition, turn.recollection
+
+    def quoted(content: str, by_person: bool, said_at: datetime, score: float) -> OfflineMemory:
+        speaker = turn.person.display_name if by_person else definition.called
+        return OfflineMemory(content, speaker, said_at, score, by_person)
+
     return OfflineScene(
         character_name=definition.called,
         greeting=definition.greeting,
@@ -298,15 +323,12 @@ def offline_scene(turn: Turn, text: str, now: datetime) -> OfflineScene:
         person_name=turn.person.display_name,
         first_turn=not recollection.relationship.interactions,
         told_once=any(earlier.model == OFFLINE for earlier in recollection.recent),
-        memories=tuple(
-            OfflineMemory(
-                memory.content,
-                turn.person.display_name if memory.by_person else definition.called,
-                memory.said_at,
-                memory.score,
-                memory.by_person,
-            )
-            for memory in recollection.memories
+        memories=(
+            *(
+                quoted(memory.content, memory.by_person, memory.said_at, memory.score)
+                for memory in recollection.memories
+            ),
+            *(quoted(earlier.content, earlier.by_person, earlier.said_at, 0.0) for earlier in recollection.recent),
         ),
         emotion=turn.feeling.primary,
         intensity=turn.feeling.intensity,

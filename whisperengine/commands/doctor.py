@@ -137,7 +137,7 @@ async def _language_model(config: Config) -> str:
 
 async def _rights(config: Config) -> str:
     path = dotenv_path()
-    if path.exists() and path.stat().st_mode & 0o077:
+    if path.is_file() and path.stat().st_mode & 0o077:
         raise ConfigurationError(f"{path} can be read by others and may hold secrets. Run `chmod 600 {path}`.")
     return "secrets are readable by this user alone"
 

@@ -53,6 +53,7 @@ SETTINGS = {
     "max_wal_size": "512MB",  # bounds the disk it takes and the seconds that recovery takes
     "random_page_cost": "1.1",
     "jit": "off",
+    "autovacuum_naptime": "10s",  # a young database has no statistics, and plans without them are slow
     "autovacuum_vacuum_insert_scale_factor": "0.02",  # index-only scans need a fresh visibility map
     "log_error_verbosity": "terse",  # the detail of a failed constraint would show a person's words
     "timezone": "UTC",

@@ -1,7 +1,7 @@
 """64-bit ids made by the application: ordered by time, unique over processes, so that no sequence is shared between
 shards.
 
-Layout, after Twitter's snowflake: 41 bits of milliseconds since 2025-01-01, 10 bits drawn at random when the process
+Layout, after Twitter's snowflake: 41 bits of milliseconds since 2015-01-01, 10 bits drawn at random when the process
 starts, 12 bits of counter.
 """
 
@@ -12,7 +12,7 @@ import threading
 import time
 from datetime import UTC, datetime
 
-EPOCH_MS = 1_735_689_600_000
+EPOCH_MS = 1_420_070_400_000
 _COUNTER_BITS = 12
 _NODE_BITS = 10
 _SHIFT = _COUNTER_BITS + _NODE_BITS

@@ -23,6 +23,7 @@ SERVER_SETTINGS = {
     "jit": "off",
     "plan_cache_mode": "force_custom_plan",
     "max_parallel_workers_per_gather": "0",
+    "enable_seqscan": "off",
     "timezone": "UTC",
 }
 

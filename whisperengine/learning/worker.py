@@ -21,20 +21,24 @@ log = logging.getLogger(__name__)
 AT_ONCE = 2
 POLL_SECONDS = 5.0
 
+# What a database that is away, or going away, raises.
+_AWAY = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+
 Handler = Callable[[Job], Awaitable[None]]
 
 
 class Worker:
-    """Takes jobs of the kinds that it has handlers for.
+    """Takes jobs of the kinds that it has handlers for, two at a time.
 
-    A job that it cannot finish is tried again, by whichever process.
+    A job that it cannot finish is tried again, by whichever process. A handler may be run twice for the same job, when
+    the heartbeats of its process stood still: the first run is ended as soon as that shows.
     """
 
-    def __init__(self, pool: asyncpg.Pool, handlers: Mapping[str, Handler]) -> None:
-        self._pool, self._handlers = pool, handlers
+    def __init__(self, pool: asyncpg.Pool, dsn: str, handlers: Mapping[str, Handler]) -> None:
+        self._pool, self._dsn, self._handlers = pool, dsn, handlers
         self.name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._wake = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], Job] = {}
         self._loops: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -46,48 +50,52 @@ class Worker:
 
     async def close(self) -> None:
         """Ends; what is not finished is handed back at once."""
-        for task in (*self._loops, *self._tasks):
-            task.cancel()
-        if self._loops:
-            await asyncio.wait([*self._loops, *self._tasks])
-        with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        # The loops first, so that none of them takes a job while the others end.
+        for tasks in (self._loops, list(self._tasks)):
+            for task in tasks:
+                task.cancel()
+            if tasks:
+                await asyncio.wait(tasks)
+        with suppress(*_AWAY):
             await jobs.hand_back(self._pool, self.name)
 
     async def _take(self) -> None:
         while True:
             self._wake.clear()
+            free = AT_ONCE - len(self._tasks)
             try:
-                for job in await jobs.claim(self._pool, self.name, AT_ONCE - len(self._tasks)):
-                    task = asyncio.create_task(self._run(job), name=f"job {job.kind}")
-                    self._tasks.add(task)
-                    task.add_done_callback(self._done)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                taken = await jobs.claim(self._pool, self.name, self._handlers, free) if free else []
+            except _AWAY as error:
                 log.warning("the worker waits for the database (%s)", type(error).__name__)
+                taken = []
+            for job in taken:
+                task = asyncio.create_task(self._run(job), name=f"job {job.kind}")
+                self._tasks[task] = job
+                task.add_done_callback(self._done)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
 
     def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
+        del self._tasks[task]
         self._wake.set()
 
     async def _run(self, job: Job) -> None:
         try:
-            handler = self._handlers.get(job.kind)
-            if handler is None:
-                raise WhisperEngineError(f"this version knows no job of the kind {job.kind}")
-            await handler(job)
-            await jobs.finish(self._pool, self.name, job)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, WhisperEngineError) as error:
+            await self._handlers[job.kind](job)
+            if not await jobs.finish(self._pool, self.name, job):
+                log.warning("job %s (%d) was finished, but another worker had taken it up", job.kind, job.job_id)
+        except (*_AWAY, WhisperEngineError) as error:
             await self._failed(job, error)
         except Exception as error:
-            log.exception("job %s (%d) failed", job.kind, job.job_id)
+            # Not the message: a failed statement's may quote what people said.
+            log.error("job %s (%d) failed", job.kind, job.job_id, exc_info=_without_words(error))
             await self._failed(job, error)
 
     async def _failed(self, job: Job, error: Exception) -> None:
         reason = getattr(error, "code", type(error).__name__)
         try:
             dead = await jobs.fail(self._pool, self.name, job, str(reason))
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except _AWAY:
             # Nobody beats for it now, so that it is taken up again.
             log.warning(
                 "job %s (%d) could not be handed back; it is taken up when its heartbeat is missed",
@@ -102,9 +110,18 @@ class Worker:
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(jobs.BEAT.total_seconds())
-            if self._tasks:
-                with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                    await jobs.beat(self._pool, self.name)
+            held = dict(self._tasks)
+            if not held:
+                continue
+            try:
+                still = await jobs.beat(self._pool, self.name, list(held.values()))
+            except _AWAY as error:
+                log.warning("the worker's heartbeat did not reach the database (%s)", type(error).__name__)
+                continue
+            for task, job in held.items():
+                if job.job_id not in still and not task.done():
+                    log.warning("job %s (%d) was taken up by another worker", job.kind, job.job_id)
+                    task.cancel()
 
     async def _listen(self) -> None:
         """Wake on NOTIFY.
@@ -112,10 +129,14 @@ class Worker:
         Without it the poll finds every job a few seconds later, so a lost connection costs only time.
         """
         while True:
-            with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                async with self._pool.acquire() as connection:
-                    lost = asyncio.Event()
-                    connection.add_termination_listener(lambda _, lost=lost: lost.set())
-                    await connection.add_listener(jobs.CHANNEL, lambda *_: self._wake.set())
+            with suppress(*_AWAY):
+                async with jobs.listening(self._dsn, self._wake.set) as lost:
+                    # What was queued before this connection listened.
+                    self._wake.set()
                     await lost.wait()
             await asyncio.sleep(POLL_SECONDS)
+
+
+def _without_words(error: Exception) -> Exception:
+    """The same traceback without the message."""
+    return Exception(type(error).__name__).with_traceback(error.__traceback__)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from whisperengine.llm.answer_text import AnswerText
@@ -103,7 +103,7 @@ class Reception:
         if isinstance(chunk, list) and chunk:
             # Gemini wraps what goes wrong in a list of one.
             chunk = chunk[0]
-        if not isinstance(chunk, Mapping):
+        if not isinstance(chunk, dict):
             raise self._failures.bad("it is not in the form of a chat completion")
         if name == "error" or chunk.get("error") or chunk.get("error_message"):
             raise self._failures.refused(_status(chunk), chunk, model=self._asked)
@@ -111,38 +111,38 @@ class Reception:
         if text := self._text.feed(self._content(chunk)):
             yield text
 
-    def _note(self, chunk: Mapping[str, Any]) -> None:
+    def _note(self, chunk: dict[str, Any]) -> None:
         model, usage = chunk.get("model"), chunk.get("usage")
         if isinstance(model, str) and model:
             self.model = model
-        if isinstance(usage, Mapping):
+        if isinstance(usage, dict):
             self.prompt_tokens = _count(usage.get("prompt_tokens"), self.prompt_tokens)
             self.completion_tokens = _count(usage.get("completion_tokens"), self.completion_tokens)
 
-    def _content(self, chunk: Mapping[str, Any]) -> str:
+    def _content(self, chunk: dict[str, Any]) -> str:
         choices = chunk.get("choices")
         choice = choices[0] if isinstance(choices, list) and choices else None
-        if not isinstance(choice, Mapping):
+        if not isinstance(choice, dict):
             return ""
         self._spoken = True
         if isinstance(choice.get("finish_reason"), str):
             self.finish_reason = choice["finish_reason"]
         message = choice.get("delta") or choice.get("message")
-        if not isinstance(message, Mapping):
+        if not isinstance(message, dict):
             return ""
         # DeepSeek and llama.cpp call it reasoning_content; OpenRouter, Ollama and vLLM reasoning.
         self._reasoned = self._reasoned or bool(message.get("reasoning_content") or message.get("reasoning"))
         content = message.get("content")
         if isinstance(content, list):
             # Mistral's reasoning models send parts, of which only those of type text are the answer.
-            parts = (part for part in content if isinstance(part, Mapping) and part.get("type") == "text")
+            parts = (part for part in content if isinstance(part, dict) and part.get("type") == "text")
             content = "".join(str(part.get("text") or "") for part in parts)
         return content if isinstance(content, str) else ""
 
 
-def _status(chunk: Mapping[str, Any]) -> int:
+def _status(chunk: dict[str, Any]) -> int:
     error = chunk.get("error")
-    code = error.get("code") if isinstance(error, Mapping) else None
+    code = error.get("code") if isinstance(error, dict) else None
     return code if isinstance(code, int) and 400 <= code < 600 else 500
 
 

@@ -15,7 +15,7 @@ from whisperengine.db import jobs
 from whisperengine.db.pool import Connection
 from whisperengine.memory import facts
 from whisperengine.memory.messages import Read
-from whisperengine.memory.terms import indexed_text
+from whisperengine.memory.terms import search_text
 
 LEARN_SOON = timedelta(seconds=5)
 
@@ -100,16 +100,14 @@ async def discard_answer(pool: asyncpg.Pool, user_id: int, character_id: int, an
         return True
 
 
-async def edit(
-    pool: asyncpg.Pool, user_id: int, character_id: int, message_id: int, content: str, speaker: str, read: Read
-) -> bool:
+async def edit(pool: asyncpg.Pool, user_id: int, character_id: int, message_id: int, content: str, read: Read) -> bool:
     """Put other words in a message's place; what had been learned from it is dropped and learned anew.
 
     False when there is none.
     """
     async with pool.acquire() as connection, connection.transaction():
         old = await connection.fetchrow(
-            "select said_at, shared, term_count from messages where user_id = $1 and character_id = $2 "
+            "select shared, term_count from messages where user_id = $1 and character_id = $2 "
             "and message_id = $3 for update",
             user_id,
             character_id,
@@ -133,7 +131,7 @@ async def edit(
             character_id,
             message_id,
             content,
-            indexed_text(content, speaker, old["said_at"]),
+            search_text(content),
             read.emotion,
             read.feeling,
             read.intensity,
@@ -199,7 +197,8 @@ async def _forget_summaries(connection: Connection, user_id: int, character_id: 
 
 async def _learn_again(connection: Connection, user_id: int, character_id: int, message_id: int) -> None:
     await connection.execute(
-        "update conversations set learned_to = least(learned_to, $3::bigint - 1) where user_id = $1 and character_id = $2",
+        "update conversations set learned_to = least(learned_to, $3::bigint - 1) where user_id = $1 and character_id "
+        "= $2",
         user_id,
         character_id,
         message_id,

@@ -16,14 +16,14 @@ import asyncpg
 from whisperengine.db.ids import new_id
 from whisperengine.db.pool import Connection
 from whisperengine.errors import RequestError
-from whisperengine.memory.terms import indexed_text
+from whisperengine.memory.terms import search_text
 
 FORMAT = "whisperengine-person"
 VERSION = 1
 
 _MESSAGES = """
-select message_id, role, channel, shared, session, said_at, content, reply_to, request_key, model, feeling, intensity,
-  pinned, importance, edited_at, interrupted
+select message_id, role, channel, shared, session, place, said_at, about_from, about_to, content, reply_to, request_key,
+  model, feeling, intensity, pinned, importance, edited_at, interrupted
   from messages where user_id = $1 and character_id = $2 order by message_id"""
 
 
@@ -95,6 +95,17 @@ def _record(kind: str, row: asyncpg.Record) -> dict[str, Any]:
             value = [str(id) for id in value]
         record[name] = value
     return record
+
+
+_STORE_MESSAGE = """
+insert into messages (user_id, character_id, message_id, role, channel, shared, session, place, said_at, content,
+  reply_to, request_key, model, feeling, intensity, pinned, importance, edited_at, interrupted, about_from, about_to, terms,
+  term_count, pending)
+select $1, $2, $3, $4, $5, $6::boolean, $7::integer, $8::integer, $9::timestamptz, $10, $11::bigint, $12, $13, $14,
+  $15::real, $16::boolean, $17::real, $18::timestamptz, $19::boolean, $21::timestamptz, $22::timestamptz, terms,
+  length(terms), true
+from to_tsvector('english', $20) terms on conflict do nothing
+"""
 
 
 class Intake:
@@ -190,16 +201,8 @@ class Intake:
         by_person = record["role"] == "person"
         said_at = _time(record["said_at"])
         content = str(record["content"]).replace("\0", "")
-        speaker = (self._speaker or "Person") if by_person else self._name
         status = await self._connection.execute(
-            "insert into messages (user_id, character_id, message_id, role, channel, shared, session, said_at, "
-            "content, "
-            "reply_to, request_key, model, feeling, intensity, pinned, importance, edited_at, interrupted, terms, "
-            "term_count, "
-            "pending) select $1, $2, $3, $4, $5, $6::boolean, $7::integer, $8::timestamptz, $9, $10::bigint, $11, "
-            "$12, $13, "
-            "$14::real, $15::boolean, $16::real, $17::timestamptz, $18::boolean, terms, length(terms), true "
-            "from to_tsvector('english', $19) terms on conflict do nothing",
+            _STORE_MESSAGE,
             self._user_id,
             self._character_id,
             int(record["message_id"]),
@@ -207,6 +210,7 @@ class Intake:
             str(record["channel"]),
             bool(record["shared"]),
             int(record["session"]),
+            int(record["place"]),
             said_at,
             content,
             int(record["reply_to"]) if record.get("reply_to") else None,
@@ -218,7 +222,9 @@ class Intake:
             float(record.get("importance", 0.5)),
             _time(record["edited_at"]) if record.get("edited_at") else None,
             bool(record.get("interrupted")),
-            indexed_text(content, speaker, said_at),
+            search_text(content),
+            _time(record["about_from"]) if record.get("about_from") else None,
+            _time(record["about_to"]) if record.get("about_to") else None,
         )
         return int(status.split()[-1])
 

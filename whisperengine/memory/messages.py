@@ -11,7 +11,8 @@ import numpy as np
 
 from whisperengine.errors import ConflictError
 from whisperengine.memory.relationship import Relationship, Step
-from whisperengine.memory.terms import indexed_text
+from whisperengine.memory.terms import search_text
+from whisperengine.memory.when import Span
 
 SESSION_GAP = timedelta(hours=4)
 # A caller without a key who says the same again after a failure means the same message.
@@ -73,18 +74,19 @@ with known as (
 ), lexemes as (
   select to_tsvector('english', $9) as terms
 ), conversation as (
-  insert into conversations as c (user_id, character_id, messages, terms, last_at)
-  select $1::bigint, $2::bigint, 1, length(terms), $8 from lexemes where not exists (select from earlier)
+  insert into conversations as c (user_id, character_id, messages, terms, place, last_at)
+  select $1::bigint, $2::bigint, 1, length(terms), 1, $8 from lexemes where not exists (select from earlier)
   on conflict (user_id, character_id) do update set
     messages = c.messages + 1, terms = c.terms + excluded.terms,
     session = c.session + (c.last_at < excluded.last_at - $14::interval)::integer,
+    place = case when c.last_at < excluded.last_at - $14::interval then 1 else c.place + 1 end,
     last_at = greatest(c.last_at, excluded.last_at)
-  returning session
+  returning session, place
 ), stored as (
-  insert into messages (user_id, character_id, message_id, role, channel, shared, session, said_at, content,
-                        request_key, emotion, feeling, intensity, terms, term_count)
-  select $1, $2, $5::bigint, 'person', $3, $4::boolean, session, $8, $6,
-         $7, $10::real[], $11, $12::real, terms, length(terms)
+  insert into messages (user_id, character_id, message_id, role, channel, shared, session, place, said_at, content,
+                        request_key, emotion, feeling, intensity, terms, term_count, about_from, about_to)
+  select $1, $2, $5::bigint, 'person', $3, $4::boolean, session, place, $8, $6,
+         $7, $10::real[], $11, $12::real, terms, length(terms), $17, $18
   from conversation, lexemes
   on conflict (user_id, character_id, request_key) where request_key is not null do nothing
   returning message_id, said_at
@@ -107,13 +109,14 @@ async def accept(
     message_id: int,
     said_at: datetime,
     content: str,
-    speaker: str,
     read: Read,
     request_key: str | None,
+    about: Span | None = None,
 ) -> Accepted:
     """Store a person's message, once: a known `request_key`, or the same unanswered words again, bring back the first.
 
-    One durable statement. Raises ConflictError when the key belongs to other words.
+    `about` is the time that the message speaks of. One durable statement. Raises ConflictError when the key belongs to
+    other words.
     """
     arguments = (
         place.user_id,
@@ -124,7 +127,7 @@ async def accept(
         content,
         request_key,
         said_at,
-        indexed_text(content, speaker, said_at),
+        search_text(content),
         read.emotion,
         read.feeling,
         read.intensity,
@@ -132,6 +135,8 @@ async def accept(
         SESSION_GAP,
         RETRY_WINDOW,
         read.model_id,
+        about.start if about else None,
+        about.end if about else None,
     )
     row = await pool.fetchrow(_ACCEPT, *arguments)
     if row is None:
@@ -155,15 +160,15 @@ with lexemes as (
   select to_tsvector('english', $9) as terms
 ), conversation as (
   update conversations c set messages = c.messages + 1, terms = c.terms + length(lexemes.terms),
-    last_at = greatest(c.last_at, $8::timestamptz)
+    place = c.place + 1, last_at = greatest(c.last_at, $8::timestamptz)
   from lexemes where c.user_id = $1 and c.character_id = $2
     and not exists (select from messages m where m.user_id = $1 and m.character_id = $2 and m.reply_to = $7::bigint)
-  returning c.session
+  returning c.session, c.place
 ), answer as (
-  insert into messages (user_id, character_id, message_id, role, channel, shared, session, said_at, content,
+  insert into messages (user_id, character_id, message_id, role, channel, shared, session, place, said_at, content,
                         reply_to, model, terms, term_count, pending)
-  select $1::bigint, $2::bigint, $5::bigint, 'character', $3, $4::boolean, conversation.session, $8, $6,
-         $7, $10, lexemes.terms, length(lexemes.terms), true
+  select $1::bigint, $2::bigint, $5::bigint, 'character', $3, $4::boolean, conversation.session, conversation.place,
+         $8, $6, $7, $10, lexemes.terms, length(lexemes.terms), true
   from conversation, lexemes
   on conflict (user_id, character_id, reply_to) where reply_to is not null do nothing
   returning message_id
@@ -189,7 +194,6 @@ async def store_answer(
     message_id: int,
     said_at: datetime,
     content: str,
-    speaker: str,
     reply_to: int,
     model: str,
     step: Step,
@@ -209,7 +213,7 @@ async def store_answer(
         content,
         reply_to,
         said_at,
-        indexed_text(content, speaker, said_at),
+        search_text(content),
         model,
         step.trust,
         step.affection,

@@ -61,9 +61,9 @@ class Cycle:
         found = self.from_on(period[0])
         return found if found and found[0] < period[1] else None
 
-    def part(self, half: str) -> Cycle:
-        """The same, but only the first, middle or last third of each occurrence."""
-        return Cycle(self.unit, lambda i: third(found, half) if (found := self.of(i)) else None)
+    def share(self, which: str) -> Cycle:
+        """The same, but only a part of each occurrence (see the function `share`)."""
+        return Cycle(self.unit, lambda i: share(found, which) if (found := self.of(i)) else None)
 
 
 def number(unit: str, moment: date) -> int:
@@ -100,30 +100,43 @@ def unit_of(unit: str, index: int) -> Period:
 
 
 def whole(unit: str, moment: date, shift: int = 0) -> Period:
-    """The day, week, weekend, month or year that holds `moment`, or one `shift` units later."""
+    """The day, week, weekend, month or year that holds `moment`, or the one `shift` units later."""
     return unit_of(unit, number("week" if unit == "weekend" else unit, moment) + shift)
 
 
-def months_later(moment: datetime, months: int) -> datetime:
-    """The same day and time, `months` later; the month's last day where it has no such day."""
-    year, month = divmod(moment.year * 12 + moment.month - 1 + months, 12)
+def later(moment: datetime, amount: float, unit: str) -> datetime:
+    """`amount` days, weeks, weekends, months or years later (earlier, when negative).
+
+    Where a month has no such day it is the last one that it has.
+    """
+    if unit not in ("month", "year"):
+        return moment + timedelta(days=amount * (1 if unit == "day" else 7))
+    year, month = divmod(moment.year * 12 + moment.month - 1 + round(amount * (12 if unit == "year" else 1)), 12)
     return moment.replace(year=year, month=month + 1, day=min(moment.day, monthrange(year, month + 1)[1]))
 
 
-def later(moment: datetime, amount: float, unit: str) -> datetime:
-    """`amount` days, weeks, weekends, months or years later (earlier, when negative)."""
-    if unit in ("month", "year"):
-        return months_later(moment, round(amount * (12 if unit == "year" else 1)))
-    return moment + timedelta(days=amount * (1 if unit == "day" else 7))
+NTHS = ("first", "second", "third", "fourth")
 
 
-def third(period: Period, which: str) -> Period:
-    """The first third (`early`), the middle (`mid`) or the last third (`late`) of a period, in whole days."""
+def share(period: Period, which: str) -> Period:
+    """A part of a period, in whole days.
+
+    `early`, `mid` and `late` are its thirds, of a year the first, the middle two and the last quarter; else "first",
+    "second" (and so on) or "last" with "half", "week" or "day".
+    """
     start, end = period
-    step = timedelta(days=max(1, round((end - start).days / 3)))
-    if which == "early":
-        return start, start + step
-    return (end - step, end) if which == "late" else (start + step, end - step)
+    days = (end - start).days
+    nth, _, unit = which.partition(" ")
+    if not unit:
+        step = timedelta(days=max(1, round(days / (4 if days > 300 else 3))))
+        if nth == "mid":
+            return start + step, end - step
+        return (start, start + step) if nth == "early" else (end - step, end)
+    step = timedelta(days={"half": days // 2, "week": 7}.get(unit, 1))
+    if nth == "last" or (nth == "second" and unit == "half"):
+        return end - step, end
+    start += NTHS.index(nth) * step
+    return start, start + step
 
 
 def every_day(first: float, last: float) -> Cycle:

@@ -38,24 +38,27 @@ _BARE = frozenset({""})
 _ANY = _ON | _IN | _AT | _BARE
 
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_MONTHS = "january february march april may june july august september october november december".split()
+_MONTHS = (
+    *("january", "february", "march", "april", "may", "june"),
+    *("july", "august", "september", "october", "november", "december"),
+)
 _MONTH = rf"(?P<month>{'|'.join(_MONTHS)}|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)\b"
 _YEAR = r"(?P<year>(?:19|20)[0-9]{2})(?![0-9%$€£]|[.,:/-][0-9])"
 _NTH = r"(?P<day>[0-3]?[0-9])(?P<nth>st|nd|rd|th)?"
 
-_MONTH_FIRST_ZONES = tuple(
-    "US/ America/New_York America/Chicago America/Denver America/Los_Angeles America/Phoenix America/Detroit "
-    "America/Boise America/Anchorage America/Juneau America/Indiana/ America/Kentucky/ America/North_Dakota/ "
-    "Pacific/Honolulu".split()
+_MONTH_FIRST_ZONES = (
+    *("US/", "Pacific/Honolulu", "America/New_York", "America/Chicago", "America/Denver", "America/Los_Angeles"),
+    *("America/Phoenix", "America/Detroit", "America/Boise", "America/Anchorage", "America/Juneau"),
+    *("America/Indiana/", "America/Kentucky/", "America/North_Dakota/"),
 )
-_SOUTHERN_ZONES = tuple(
-    "Australia/ Antarctica/ Pacific/Auckland NZ America/Argentina/ America/Buenos_Aires America/Sao_Paulo Brazil/ "
-    "America/Santiago Chile/ America/Montevideo America/Asuncion Africa/Johannesburg".split()
+_SOUTHERN_ZONES = (
+    *("Australia/", "Antarctica/", "Pacific/Auckland", "Africa/Johannesburg", "America/Argentina/"),
+    *("America/Sao_Paulo", "America/Santiago", "America/Montevideo", "America/Asuncion"),
 )
 
 
 @form(
-    rf"(?:{SAID})?(?P<weekday>{'|'.join(_DAYS)})"
+    rf"(?:{SAID})?(?P<weekday>{'|'.join(_DAYS)})(?P<own>'s)?(?! (?:mornings|afternoons|evenings|nights))"
     r"|(?P<before>(?:last|next|this) )?(?P<short>mon|tues?|wed|thu(?:rs?)?|fri|sat|sun)"
 )
 def weekday(match: re.Match[str], moment: Moment) -> Named:
@@ -63,7 +66,8 @@ def weekday(match: re.Match[str], moment: Moment) -> Named:
     index = next(i for i, day in enumerate(_DAYS) if day.startswith(name))
     # Only "on" keeps "sat", "wed" and "sun" from being the words that they also are.
     leads = words("on") if match["short"] and not said else None
-    return Named(*match.span(), DAY, cycle=every_weekday(index), said=said, leads=leads, careful=_BARE)
+    careful = _NOTHING if match["own"] else _BARE
+    return Named(*match.span(), DAY, cycle=every_weekday(index), said=said, leads=leads, careful=careful)
 
 
 @form("the weekend")
@@ -71,8 +75,13 @@ def weekend(match: re.Match[str], moment: Moment) -> Named:
     return Named(*match.span(), WEEK, cycle=every_weekend(), leads=_AT)
 
 
-@form(rf"{_NTH} (?:of )?{_MONTH}(?:,? {_YEAR})?|{_MONTH.replace('month', 'm')}\.? (?:the )?{_NTH.replace('<', '<m')}"
-      rf"(?![0-9:/]|\.[0-9])(?:(?:,\s?| ){_YEAR.replace('year', 'y')})?")
+_MONTH_DAY = rf"{_MONTH.replace('month', 'm')}\.? (?:the )?{_NTH.replace('<', '<m')}"
+
+
+@form(
+    rf"(?:the )?{_NTH} (?:of )?{_MONTH}(?:,? {_YEAR})?"
+    rf"|{_MONTH_DAY}(?![0-9:/]|\.[0-9])(?:(?:,\s?| ){_YEAR.replace('year', 'y')})?"
+)
 def date(match: re.Match[str], moment: Moment) -> Named | None:
     month, number = match["month"] or match["m"], int(match["day"] or match["mday"])
     year = match["year"] or match["y"]
@@ -127,8 +136,9 @@ def day_of_month(match: re.Match[str], moment: Moment) -> Named | None:
 
 
 @form(
-    r"(?P<y>(?:19|20)[0-9]{2})(?P<sep>[-/.])(?P<m>[01]?[0-9])(?P=sep)(?P<d>[0-3]?[0-9])"
-    r"|(?P<a>[0-3]?[0-9])(?P<slash>[-/.])(?P<b>[0-3]?[0-9])(?P=slash)(?P<c>(?:19|20)[0-9]{2}|(?<=/)[0-9]{2})"
+    r"(?<![-/.])(?:(?P<y>(?:19|20)[0-9]{2})(?P<sep>[-/.])(?P<m>[01]?[0-9])(?P=sep)(?P<d>[0-3]?[0-9])"
+    r"|(?P<a>[0-3]?[0-9])(?P<slash>[-/.])(?P<b>[0-3]?[0-9])(?P=slash)"
+    r"(?P<c>(?:19|20)[0-9]{2}|(?<=/)[0-9]{2}))(?![-/][0-9]|\.[0-9])"
 )
 def numeric(match: re.Match[str], moment: Moment) -> Named | None:
     if match["y"]:
@@ -161,7 +171,7 @@ def year(match: re.Match[str], moment: Moment) -> Named:
 def season(match: re.Match[str], moment: Moment) -> Named:
     said, name = lowered(match["said"]), lowered(match["season"]).replace("fall", "autumn")
     cycle = every_season(name, moment.zone.key.startswith(_SOUTHERN_ZONES))
-    leads = None if said else _IN | {"over"}
+    leads = None if said else _IN - {"by"} | {"over"}
     return Named(*match.span(), SEASON, cycle=cycle, said=said, leads=leads, careful=_NOTHING if said else _ANY)
 
 
@@ -184,13 +194,11 @@ def birthday(match: re.Match[str], moment: Moment) -> Named | None:
     if moment.birthday is None:
         return None
     said = lowered(match["said"])
-    return Named(
-        *match.span(), DAY, cycle=every_birthday(*moment.birthday), said=said, leads=None if said else _AT
-    )
+    return Named(*match.span(), DAY, cycle=every_birthday(*moment.birthday), said=said, leads=None if said else _AT)
 
 
 @form(
-    r"(?:at|around|by) (?:(?P<hour>[01]?[0-9]|2[0-4])(?::(?P<minute>[0-5][0-9]))?(?:\s?(?P<half>[ap])\.?m\b\.?"
+    r"(?P<at>(?:at|around|by) )?(?:(?P<hour>[01]?[0-9]|2[0-4])(?::(?P<minute>[0-5][0-9]))?(?:\s?(?P<half>[ap])\.?m\b\.?"
     r"|(?P<sharp> o'clock))?|(?P<name>noon|midday|midnight))"
 )
 def clock(match: re.Match[str], moment: Moment) -> Named | None:
@@ -199,9 +207,9 @@ def clock(match: re.Match[str], moment: Moment) -> Named | None:
         if not 1 <= hour <= 12:
             return None
         hour = hour % 12 + (12 if match["half"].lower() == "p" else 0)
-    elif not (match["name"] or match["minute"] or match["sharp"]):
+    elif not (match["name"] or match["sharp"] or (match["at"] and match["minute"])):
         return None
-    return Named(*match.span(), CLOCK, cycle=every_time(hour, minute))
+    return Named(*match.span(), CLOCK, cycle=every_time(hour, minute), leads=None if match["at"] else _NOTHING)
 
 
 @form("(?P<in>(?:in|during) the |at )?(?P<part>morning|afternoon|evening|night)")
@@ -210,7 +218,7 @@ def part_of_day(match: re.Match[str], moment: Moment) -> Named:
     return Named(*match.span(), PART, cycle=every_day(*PARTS[match["part"].lower()]), leads=leads)
 
 
-@form("the (?P<unit>week|month|year)")
+@form("the (?P<unit>week|month|year)(?! (?:before|after))")
 def part_of_unit(match: re.Match[str], moment: Moment) -> Named:
     """A time only as "the end of the month"."""
     unit = match["unit"].lower()

@@ -26,21 +26,24 @@ from whisperengine.memory.when_words import AMOUNT, SAID, TALKED, Moment, Named,
 RECENT_DAYS, OTHER_DAYS, JUST_NOW = 30, 14, timedelta(minutes=10)
 
 _GRAINS = {"day": DAY, "week": WEEK, "weekend": WEEK, "month": MONTH, "year": YEAR}
+_HALVES = {"hour": (30, "minute"), "year": (6, "month")}
 _UNITS = "day|week|weekend|month|year"
+_THIS_TIME = {"month": 3, "year": 15}
+"""Days to spare on either side of "this time last year"."""
 # "The last week of May" and "the last year of school" are not counted from now.
 _NOT_OF = "(?! of)"
 
 
-@form("(?:the )?day before yesterday|yesterday|(?:earlier )?today|tomorrow|(?:the )?day after tomorrow")
+@form("(?:(?:the )?day before yesterday|yesterday|(?:earlier )?today|(?:the )?day after tomorrow|tomorrow)(?:'s)?")
 def near_day(match: re.Match[str], moment: Moment) -> Named:
     said = lowered(match[0])
     shift = (-1 if "yester" in said else "tomorrow" in said) * (2 if "day " in said else 1)
     return Named(*match.span(), DAY, whole("day", moment.here, shift))
 
 
-@form("tonight|last night|(?:the )?night before last|this (?:morning|afternoon|evening)")
+@form("(?:tonight|last night|(?:the )?night before last|this (?:morning|afternoon|evening))(?:'s)?")
 def near_part(match: re.Match[str], moment: Moment) -> Named:
-    said = lowered(match[0])
+    said = lowered(match[0]).removesuffix("'s")
     first, last = PARTS["night" if "night" in said else said.removeprefix("this ")]
     # Before five in the morning the night that is passing began yesterday.
     back = 2 if "before" in said else said == "last night" or (said == "tonight" and moment.here.hour < 5)
@@ -54,8 +57,11 @@ def near_part(match: re.Match[str], moment: Moment) -> Named:
 def ago(match: re.Match[str], moment: Moment) -> Named | None:
     unit = (match["unit"] or "week").lower()
     low, high = amount(match["amount"] or "two")
-    if low < 1 and unit not in ("hour", "year"):
-        return None
+    if low < 1:
+        if unit not in _HALVES:
+            return None
+        low, unit = _HALVES[unit]
+        high = low
     period = distant(moment, low, high, unit, 1 if match["ahead"] else -1)
     return Named(*match.span(), _GRAINS.get(unit, CLOCK), period) if period else None
 
@@ -86,16 +92,17 @@ def distant(moment: Moment, low: float, high: float, unit: str, sign: int) -> Pe
     exact = unit == "day" or low != high
     spare = timedelta(days=int(max(0 if exact else days / 2, high * days / 8 if low == high else 0)))
     period = whole("day", near - spare)[0], whole("day", far + spare)[1]
-    return period if LONG_AGO <= period[0] and period[1].year in YEARS else None
+    return period if period[0] >= LONG_AGO and period[1].year in YEARS else None
 
 
-@form(rf"(?P<same>this (?:time|day) )?{SAID}(?P<unit>{_UNITS}){_NOT_OF}")
+@form(rf"(?P<same>this (?:time|day) )?{SAID}(?P<unit>{_UNITS})(?:'s)?{_NOT_OF}")
 def neighbour(match: re.Match[str], moment: Moment) -> Named | None:
     unit, said = match["unit"].lower(), lowered(match["said"])
     back = said in ("last", "past", "this past", "previous")
     if match["same"]:
-        period = distant(moment, said != "this", said != "this", unit, -1 if back else 1)
-        return Named(*match.span(), DAY, period) if period else None
+        that = later(moment.here, 0 if said == "this" else -1 if back else 1, unit)
+        spare = timedelta(days=_THIS_TIME.get(unit, 1) if "time" in match["same"].lower() else 0)
+        return Named(*match.span(), DAY, (whole("day", that - spare)[0], whole("day", that + spare)[1]))
     if said in ("past", "this past"):
         period = every_weekend().ended_by(moment.here) if unit == "weekend" else until_now(moment, 1, unit)
         return Named(*match.span(), _GRAINS[unit], period) if period else None
@@ -110,12 +117,14 @@ def before_last(match: re.Match[str], moment: Moment) -> Named:
 
 
 @form(
-    rf"(?:in|over|during|within|for) the (?:last|past) (?:(?P<some>{AMOUNT}) )?(?P<unit>hour|day|week|month|year)s?"
-    rf"{_NOT_OF}|the (?:last|past) (?P<many>{AMOUNT}) (?P<units>hour|day|week|month|year)s{_NOT_OF}"
+    rf"(?:in|over|during|within|for) (?:the|these) (?:last|past|(?P<next>next|coming)) (?:(?P<some>{AMOUNT}) )?"
+    rf"(?P<unit>hour|day|week|month|year)s?{_NOT_OF}"
+    rf"|(?:(?:the|these) )?(?:last|past) (?P<many>{AMOUNT}) (?P<units>hour|day|week|month|year)s{_NOT_OF}"
 )
 def of_late(match: re.Match[str], moment: Moment) -> Named | None:
     _, high = amount(match["some"] or match["many"] or "one")
-    period = until_now(moment, high, (match["unit"] or match["units"]).lower())
+    unit = (match["unit"] or match["units"]).lower()
+    period = from_now(moment, high, unit) if match["next"] else until_now(moment, high, unit)
     return Named(*match.span(), WEEK, period) if period else None
 
 
@@ -128,7 +137,14 @@ def until_now(moment: Moment, count: float, unit: str) -> Period | None:
     return whole("day", later(moment.here, -count, unit))[0], moment.here
 
 
-@form("recently|lately|just now|(?:a|one) moment ago|the other (?:day|night|evening|week)")
+def from_now(moment: Moment, count: float, unit: str) -> Period | None:
+    """The next `count` days, weeks, months or years, from now on."""
+    if unit == "hour" or count * {"day": 1, "week": 7, "month": 30, "year": 365}[unit] > 100 * 365:
+        return None
+    return moment.here, whole("day", later(moment.here, count, unit))[1]
+
+
+@form("recently|lately|just now|(?:a|one) (?:moment|second) ago|the other (?:day|night|evening|week)")
 def vaguely(match: re.Match[str], moment: Moment) -> Named | None:
     # In what is told these name no date: the time of telling says as much.
     if moment.told:
@@ -171,7 +187,7 @@ def first_talk(match: re.Match[str], moment: Moment) -> Named | None:
     r"|(?:the )?last time (?:that )?i (?:talked|spoke|chatted|wrote) (?:to |with )you"
     r"|(?<!the\s)(?<!was\s)last time(?=[?.!,]|$)"
     r"|(?:(?:in|during|from) )?(?:our|the) (?:last|previous) (?:conversation|chat|talk|session)"
-    r"(?! (?:with|about|between|of))"
+    r"(?! (?:with|between|of|about(?!\s?[?.!])))"
 )
 def previous_talk(match: re.Match[str], moment: Moment) -> Named | None:
     if moment.told:

@@ -10,9 +10,13 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from zoneinfo import ZoneInfo
 
 from whisperengine.memory.when_calendar import Cycle, Period
+
+MOST = 40
+"""A text that names more times than this is not read further: it is no question, and hardly a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,21 +73,24 @@ class Form:
 
 def form(pattern: str) -> Callable[[Reader], Form]:
     """Makes a reader a form. In the pattern a blank stands for up to three of any kind, ' also for the curly one."""
-    blank, quote = r"[ \\t\\r\\n\\u00a0]{1,3}".replace("\\\\", "\\"), "['’]"
-    compiled = re.compile(rf"\b(?:{pattern.replace(' ', blank).replace(chr(39), quote)})(?!\w)", re.IGNORECASE)
+    pattern = pattern.replace(" ", r"\s{1,3}").replace("'", "['’]")
+    compiled = re.compile(rf"\b(?:{pattern})(?!\w)", re.IGNORECASE)
     return lambda reader: Form(compiled, reader)
 
 
 def named_in(text: str, moment: Moment, forms: Iterable[Form]) -> list[Named]:
     """What names a time in `text`, in order and without overlaps: the earlier goes first, and the longer."""
     found = [
-        named for form in forms for match in form.pattern.finditer(text) if (named := form.read(match, moment))
+        named
+        for form in forms
+        for match in islice(form.pattern.finditer(text), MOST)
+        if (named := form.read(match, moment))
     ]
     apart: list[Named] = []
     for named in sorted(found, key=lambda named: (named.at, -named.to)):
         if not apart or named.at >= apart[-1].to:
             apart.append(named)
-    return apart
+    return apart[:MOST]
 
 
 def words(text: str) -> frozenset[str]:
@@ -98,11 +105,18 @@ def lowered(text: str | None) -> str:
 SAID = r"(?P<said>last|this past|past|this coming|this|next|coming|upcoming|previous) "
 TALKED = r"(?:talked|spoke|spoken|met|chatted|wrote|texted)"
 FEW = {"couple": (2, 2), "few": (2, 5), "several": (3, 7)}
-NUMBERS = {
-    **dict.fromkeys(("a", "an"), 1),
-    **{word: n for n, word in enumerate("one two three four five six seven eight nine ten eleven twelve".split(), 1)},
-    **{"fifteen": 15, "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "hundred": 100},
-}
+NUMBERS = dict(
+    zip(
+        ("a", "an", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"),
+        (1, 1, *range(1, 13)),
+        strict=True,
+    ),
+    fifteen=15,
+    twenty=20,
+    thirty=30,
+    forty=40,
+    fifty=50,
+)
 AMOUNT = rf"[0-9]{{1,4}}|{'|'.join(NUMBERS)}|(?:a )?couple(?: of)?|(?:a )?few|several"
 
 
@@ -111,5 +125,8 @@ def amount(said: str) -> tuple[float, float]:
     said = lowered(said)
     if said.startswith("half"):
         return 0.5, 0.5
-    several = next((counts for word, counts in FEW.items() if word in said), None)
-    return several or (NUMBERS[said],) * 2 if said in NUMBERS or several else (int(said),) * 2
+    for word, counts in FEW.items():
+        if word in said:
+            return counts
+    count = NUMBERS.get(said) or int(said)
+    return count, count

@@ -1,0 +1,104 @@
+"""Fills the tables with made-up memories, seeded, by COPY."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+import numpy as np
+
+from whisperengine.db.ids import id_at, new_id
+from whisperengine.memory.terms import search_text
+
+VOCABULARY = 20_000
+BATCH = 5_000
+
+_INSERT = """
+with given as (select *, to_tsvector('english', searched) as terms from incoming),
+stored as (
+  insert into messages (user_id, character_id, message_id, role, channel, shared, session, place, said_at, content, feeling,
+                        intensity, terms, term_count)
+  select user_id, character_id, message_id, role, 'api:old', false, session, place, said_at, content, 'neutral', 0, terms,
+         length(terms)
+  from given
+), counted as (
+  update conversations c set messages = c.messages + g.n, terms = c.terms + g.total, session = g.session
+  from (select user_id, character_id, count(*) as n, sum(length(terms)) as total, max(session) as session
+        from given group by 1, 2) g
+  where c.user_id = g.user_id and c.character_id = g.character_id
+)
+insert into embeddings (user_id, character_id, model_id, message_id, shared, embedding)
+select user_id, character_id, $1, message_id, false, embedding from given
+"""
+
+
+class Words:
+    """Sentences of a Zipf vocabulary: rare and common terms as in real talk."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = np.random.default_rng(seed)
+        letters = np.array(list("abcdefghijklmnoprstuvwz"))
+        self._words = ["".join(self._random.choice(letters, self._random.integers(3, 10))) for _ in range(VOCABULARY)]
+        weights = 1 / np.arange(1, VOCABULARY + 1) ** 0.9
+        self._chances = np.cumsum(weights / weights.sum())
+
+    def sentence(self, words: int) -> str:
+        picks = np.searchsorted(self._chances, self._random.random(words))
+        return " ".join(self._words[min(pick, VOCABULARY - 1)] for pick in picks)
+
+    def vector(self, dimensions: int = 384) -> np.ndarray:
+        values = self._random.normal(size=dimensions).astype(np.float32)
+        return values / np.linalg.norm(values)
+
+    def length(self) -> int:
+        return int(self._random.integers(5, 30))
+
+
+async def fill(connection: asyncpg.Connection, owners: list[tuple[int, int, int]], model_id: int, seed: int = 1) -> int:
+    """Give each (user_id, character_id, count) that many memories over two years, interleaved as time goes by.
+
+    Users must exist. Returns the number of rows.
+    """
+    words = Words(seed)
+    order = np.repeat(np.arange(len(owners)), [count for *_, count in owners])
+    np.random.default_rng(seed).shuffle(order)
+    await connection.executemany(
+        "insert into conversations (user_id, character_id) values ($1, $2) on conflict do nothing",
+        [owner[:2] for owner in owners],
+    )
+    await connection.execute(
+        "create temp table if not exists incoming (user_id bigint, character_id bigint, message_id bigint, role text, "
+        "session integer, place integer, said_at timestamptz, content text, searched text, embedding halfvec)"
+    )
+    start = datetime.now(UTC) - timedelta(days=400)
+    step = timedelta(days=399) / max(len(order), 1)
+    for begin in range(0, len(order), BATCH):
+        rows = list(_rows(owners, order[begin : begin + BATCH], begin, start, step, words))
+        await connection.copy_records_to_table("incoming", records=rows)
+        await connection.execute(_INSERT, model_id)
+        await connection.execute("truncate incoming")
+    await connection.execute("vacuum analyze messages")
+    await connection.execute("vacuum analyze embeddings")
+    await connection.execute("vacuum analyze conversations")
+    return len(order)
+
+
+def _rows(owners, order, begin: int, start: datetime, step: timedelta, words: Words) -> Iterator[tuple]:
+    for offset, owner in enumerate(order):
+        position = begin + offset
+        said_at = start + position * step
+        text = words.sentence(words.length())
+        user_id, character_id, _ = owners[owner]
+        yield (
+            user_id,
+            character_id,
+            id_at(said_at) + (new_id() & 0x3FFFFF),
+            "person" if position % 2 else "character",
+            position // 2000 + 1,
+            position % 2000,
+            said_at,
+            text,
+            search_text(text),
+            words.vector(),
+        )
