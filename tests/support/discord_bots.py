@@ -57,13 +57,13 @@ async def bots(
     """A service that runs; ends as at SIGTERM. `options` are those of the bot with the token "token"."""
     pool = await asyncpg.create_pool(dsn, min_size=1, max_size=5)
     accounts = accounts or [Account(token="token", options=Options(**{"character": "elena", **options}))]
-    service = Service(
-        pool, dsn, heart, accounts, api_base=discord.base, timing=QUICK, lease=lease, renew=renew
-    )
+    service = Service(pool, dsn, heart, accounts, api_base=discord.base, timing=QUICK, lease=lease, renew=renew)
     task = asyncio.create_task(service.run())
     try:
         if ready:
-            await discord.until(lambda: all(state["status"] == "ready" for state in service.state() or [{"status": ""}]))
+            await discord.until(
+                lambda: all(state["status"] == "ready" for state in service.state() or [{"status": ""}])
+            )
         yield service
     finally:
         discord.gateway.shutdown_expected = True

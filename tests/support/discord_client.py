@@ -55,9 +55,12 @@ class MemoryKeeper:
     async def reserve_identify(self, bucket: int, gap: float) -> float:
         now = time.monotonic()
         moment = max(now, self._next.get(bucket, now))
-        self._next[bucket], self._last[bucket] = moment + gap, moment
-        self.used += 1
+        self._next[bucket] = moment + gap
         return moment - now
+
+    async def count_identify(self, bucket: int) -> None:
+        self._last[bucket] = time.monotonic()
+        self.used += 1
 
 
 class EchoClient:

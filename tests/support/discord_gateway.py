@@ -8,6 +8,7 @@ import re
 import secrets
 import socket
 import struct
+import sys
 import time
 import zlib
 from collections import deque
@@ -25,7 +26,9 @@ FLUSH = zlib.Z_SYNC_FLUSH
 
 @dataclass
 class Connect:
-    """One attempt of a client: when, where, what it opened with and how it left."""
+    """One attempt of a client: when, where, what it opened with, and the code with which it closed or answered a
+    close.
+    """
 
     at: float
     path: str
@@ -78,7 +81,7 @@ class Gateway:
                 return web.Response()
             if request.query.get("v") != "10" or request.query.get("encoding") != "json":
                 self._world.breach("gateway opened without v=10&encoding=json", request.path_qs)
-            if not re.match(r"DiscordBot \(\S+, \S+\)|.*aiohttp", request.headers.get("User-Agent", "")):
+            if not re.match(r"DiscordBot \(\S+,? \S+\)|.*aiohttp", request.headers.get("User-Agent", "")):
                 self._world.breach("gateway opened without a User-Agent")
             return await Connection(self, self._world, connect, fault, request).run()
         finally:
@@ -146,6 +149,7 @@ class Connection:
         self._beat_seq: int = -1
         self._closing = False
         self._ended = asyncio.Event()
+        self._reading: asyncio.Task[None]
         self.acks = True
         self.mute = False
 
@@ -155,14 +159,13 @@ class Connection:
             self._gateway.compressed += 1
         tasks = [asyncio.create_task(self._pump()), asyncio.create_task(self._watch())]
         self._gateway.sockets.add(self)
+        self._reading = asyncio.create_task(self._read())
         try:
-            await self._greet()
-            async for frame in self._socket:
-                if frame.type is not WSMsgType.TEXT:
-                    self._world.breach("a frame that is not text")
-                    continue
-                await self._received(frame.data)
+            await asyncio.wait({self._reading})
+            if not self._reading.cancelled():
+                self._reading.result()
         finally:
+            self._reading.cancel()
             self._gateway.sockets.discard(self)
             if self._closing:
                 # The close frame must be out before the handler returns, or aiohttp sends one of its own.
@@ -172,6 +175,14 @@ class Connection:
             await asyncio.gather(*tasks, return_exceptions=True)
             self._left()
         return self._socket
+
+    async def _read(self) -> None:
+        await self._greet()
+        async for frame in self._socket:
+            if frame.type is not WSMsgType.TEXT:
+                self._world.breach("a frame that is not text")
+                continue
+            await self._received(frame.data)
 
     async def _greet(self) -> None:
         if self._fault == "no-hello":
@@ -237,10 +248,11 @@ class Connection:
     async def _heartbeat(self, data: Any) -> None:
         self._connect.heartbeats += 1
         self._last_beat = time.monotonic()
-        seq = self._session.seq if self._session else 0
-        if data is not None and (not isinstance(data, int) or not self._beat_seq <= data <= seq):
-            self._world.breach("a heartbeat with a wrong sequence number", f"{data} of {seq}")
-        if isinstance(data, int):
+        # Before RESUME the server cannot know which session a beat speaks of.
+        known = self._session.seq if self._session else sys.maxsize
+        if data is not None and (not isinstance(data, int) or not self._beat_seq <= data <= known):
+            self._world.breach("a heartbeat with a wrong sequence number", f"{data} of {known}")
+        if isinstance(data, int) and self._session:
             self._beat_seq = data
         if self.acks:
             await self.send({"op": 11, "d": None, "s": None, "t": None})
@@ -403,10 +415,15 @@ class Connection:
         if not self.mute:
             await self._outbox.join()
         try:
+            if self._reading is not asyncio.current_task():
+                # aiohttp tells the code of the peer's answer only to a close that nobody disturbs by reading.
+                self._reading.cancel()
+                await asyncio.wait({self._reading})
             if code is None:
                 _abort(self._request, reset=False)
             else:
                 await self._socket.close(code=code)
+                self._connect.client_code = self._socket.close_code
         finally:
             self._ended.set()
 

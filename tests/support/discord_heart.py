@@ -14,7 +14,9 @@ from whisperengine.errors import WhisperEngineError
 
 @dataclass
 class StubHeart:
-    """Answers "answer to TEXT", or what `says` holds for a text; `delay` seconds per answer, `pieces` of it at a time."""
+    """Answers "answer to TEXT", or what `says` holds for a text; `delay` seconds per answer, `pieces` of it at a
+    time.
+    """
 
     delay: float = 0.0
     pieces: int = 1

@@ -37,12 +37,9 @@ async def _run(arguments: argparse.Namespace) -> None:
         async with message.channel.typing():
             await message.reply("echo " + message.content)
 
-    stop = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     running = asyncio.create_task(client.start(arguments.token))
-    await stop.wait()
-    await client.close()
-    await asyncio.gather(running, return_exceptions=True)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, lambda: asyncio.ensure_future(client.close()))
+    await running
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from aiohttp import BodyPartReader, web
 from tests.support.discord_gateway import Gateway
 from tests.support.discord_world import DM_REACTIONS, GUILD_REACTIONS, Bot, World
 
-USER_AGENT = re.compile(r"DiscordBot \(\S+, \S+\)")
+USER_AGENT = re.compile(r"DiscordBot \(\S+,? \S+\)")
 SNOWFLAKE = r"{%s:\d+}"
 BOT = web.RequestKey("bot", Bot)
 
@@ -89,7 +89,6 @@ class Rest:
             web.get("/applications/@me", self._application),
             web.get("/oauth2/applications/@me", self._application),
             web.get("/users/@me/guilds", self._guilds),
-            web.post("/users/@me/channels", self._open_dm),
             web.get(f"/channels/{channel}", self._channel),
             web.post(f"/channels/{channel}/messages", self._post),
             web.get(f"/channels/{channel}/messages", self._history),
@@ -227,41 +226,41 @@ class Rest:
         return kind, self.other, kind + top
 
     async def _gateway_bot(self, request: web.Request) -> web.Response:
-        return web.json_response(self._gateway.info(max(0, self.world.times.start_remaining - request[BOT].identifies)))
+        return _json(self._gateway.info(max(0, self.world.times.start_remaining - request[BOT].identifies)))
 
     async def _me(self, request: web.Request) -> web.Response:
-        return web.json_response(request[BOT].user)
+        return _json(request[BOT].user)
 
     async def _application(self, request: web.Request) -> web.Response:
         bot = request[BOT]
-        flags = 1 << 19 if bot.content else 0
-        app = {
-            "id": bot.id,
-            "name": bot.name,
-            "flags": flags,
-            "bot": bot.user,
-            "description": "",
-            "icon": None,
-            "verify_key": "",
-        }
-        return web.json_response(
-            {**app, "rpc_origins": None, "bot_public": True, "bot_require_code_grant": False, "summary": ""}
+        owner = {"id": "1", "username": "owner", "discriminator": "0", "avatar": None}
+        return _json(
+            {
+                "id": bot.id,
+                "name": bot.name,
+                "flags": 1 << 19 if bot.content else 0,
+                "bot": bot.user,
+                "owner": owner,
+                "description": "",
+                "icon": None,
+                "verify_key": "",
+                "summary": "",
+                "rpc_origins": None,
+                "bot_public": True,
+                "bot_require_code_grant": False,
+            }
         )
 
     async def _guilds(self, request: web.Request) -> web.Response:
         found = [
-            {"id": guild["id"], "name": guild["name"], "permissions": "274878221376"}
+            {"id": guild["id"], "name": guild["name"], "permissions": str(self.world.guild_permissions)}
             for guild in self.world.guilds.values()
         ]
-        return web.json_response(found)
-
-    async def _open_dm(self, request: web.Request) -> web.Response:
-        user = (await request.json())["recipient_id"]
-        return web.json_response(self.world.channels[self.world.add_dm(request[BOT], user)])
+        return _json(found)
 
     async def _channel(self, request: web.Request) -> web.Response:
         channel = self.world.channels.get(request.match_info["channel"])
-        return web.json_response(channel) if channel else _error(404, 10003, "Unknown Channel")
+        return _json(channel) if channel else _error(404, 10003, "Unknown Channel")
 
     async def _body(self, request: web.Request) -> dict[str, Any]:
         if request.content_type != "multipart/form-data":
@@ -314,10 +313,10 @@ class Rest:
             world.breach("a message without nonce and enforce_nonce")
         key = (bot.id, channel_id, str(nonce))
         if body.get("enforce_nonce") and nonce and (known := world.messages.get(world.nonces.get(key, ""))):
-            return web.json_response(known)
+            return _json(known)
         fields: dict[str, Any] = {"attachments": body.get("attachments") or []}
         if reference := body.get("message_reference"):
-            target = world.messages.get(reference.get("message_id", ""))
+            target = world.messages.get(str(reference.get("message_id", "")))
             if target is None and reference.get("fail_if_not_exists", True):
                 return _error(400, 50035, "Unknown message")
             fields.update(type=19, message_reference=reference, referenced_message=target)
@@ -326,13 +325,13 @@ class Rest:
             message["nonce"] = nonce
             world.nonces[key] = message["id"]
         world.dispatch_message("MESSAGE_CREATE", message)
-        return web.json_response(message)
+        return _json(message)
 
     async def _history(self, request: web.Request) -> web.Response:
         channel_id, limit = request.match_info["channel"], int(request.query.get("limit", "50"))
         before = int(request.query.get("before", str(1 << 63)))
         found = [m for m in self.world.messages.values() if m["channel_id"] == channel_id and int(m["id"]) < before]
-        return web.json_response(found[::-1][:limit])
+        return _json(found[::-1][:limit])
 
     async def _edit(self, request: web.Request) -> web.Response:
         message = self.world.messages.get(request.match_info["message"])
@@ -348,7 +347,7 @@ class Rest:
         message["edits"] = message.get("edits", 0) + 1
         message["edited_timestamp"] = f"2024-01-01T00:00:{time.monotonic() % 60:09.6f}+00:00"
         self.world.dispatch_message("MESSAGE_UPDATE", message)
-        return web.json_response(message)
+        return _json(message)
 
     async def _delete(self, request: web.Request) -> web.Response:
         message = self.world.messages.pop(request.match_info["message"], None)
@@ -376,7 +375,7 @@ class Rest:
         return web.Response(status=204)
 
     async def _get_commands(self, request: web.Request) -> web.Response:
-        return web.json_response(request[BOT].commands.get(request.match_info.get("guild", ""), []))
+        return _json(request[BOT].commands.get(request.match_info.get("guild", ""), []))
 
     async def _put_commands(self, request: web.Request) -> web.Response:
         bot, place = request[BOT], request.match_info.get("guild", "")
@@ -392,7 +391,7 @@ class Rest:
             }
             stored.append({"type": 1, "nsfw": False, **extra, **command})
         bot.commands[place] = stored
-        return web.json_response(stored)
+        return _json(stored)
 
     def _interaction(self, request: web.Request) -> Interaction | None:
         return next((known for known in self.interactions.values() if known.token == request.match_info["token"]), None)
@@ -425,7 +424,7 @@ class Rest:
         if problem := self._content_problem(body):
             return problem
         found.original = body
-        return web.json_response({"id": self.world.new_id(), **body})
+        return _json({"id": self.world.new_id(), **body})
 
     async def _follow_up(self, request: web.Request) -> web.Response:
         found = self._interaction(request)
@@ -436,11 +435,18 @@ class Rest:
         if problem := self._content_problem(body):
             return problem
         found.follow_ups.append(body)
-        return web.json_response({"id": self.world.new_id(), **body})
+        return _json({"id": self.world.new_id(), **body})
+
+
+def _json(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+    # As Discord says it, without a charset: some clients compare the whole header.
+    return web.Response(
+        body=json.dumps(value).encode(), status=status, headers=headers, content_type="application/json"
+    )
 
 
 def _error(status: int, code: int, text: str) -> web.Response:
-    return web.json_response({"code": code, "message": text}, status=status)
+    return _json({"code": code, "message": text}, status=status)
 
 
 def _limited(seconds: float, scope: str) -> web.Response:
@@ -448,4 +454,4 @@ def _limited(seconds: float, scope: str) -> web.Response:
     if scope == "global":
         headers["X-RateLimit-Global"] = "true"
     body = {"message": "You are being rate limited.", "retry_after": seconds, "global": scope == "global"}
-    return web.json_response(body, status=429, headers=headers)
+    return _json(body, status=429, headers=headers)

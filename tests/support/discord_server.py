@@ -95,7 +95,7 @@ class DiscordServer:
             "version": 1,
             "channel_id": channel_id,
             "channel": channel,
-            "app_permissions": "274878221376",
+            "app_permissions": str(world.guild_permissions),
             "locale": "en-US",
             "entitlements": [],
             "attachment_size_limit": 10 << 20,
@@ -118,7 +118,11 @@ class DiscordServer:
     def edit(self, message_id: str, content: str) -> None:
         """A person changes a message."""
         message = self.world.messages[message_id]
-        changed = {**message, "content": content, "edited_timestamp": f"2024-01-02T00:00:00.{time.monotonic_ns() % 10**6:06}+00:00"}
+        changed = {
+            **message,
+            "content": content,
+            "edited_timestamp": f"2024-01-02T00:00:00.{time.monotonic_ns() % 10**6:06}+00:00",
+        }
         self.world.messages[message_id] = changed
         self.world.dispatch_message("MESSAGE_UPDATE", changed)
 
@@ -130,8 +134,13 @@ class DiscordServer:
     def react(self, message_id: str, user: str, emoji: str, *, added: bool = True) -> None:
         message = self.world.messages[message_id]
         event = {
-            "user_id": user, "channel_id": message["channel_id"], "message_id": message_id,
-            "emoji": {"id": None, "name": emoji}, "message_author_id": message["author"]["id"], "burst": False, "type": 0,
+            "user_id": user,
+            "channel_id": message["channel_id"],
+            "message_id": message_id,
+            "emoji": {"id": None, "name": emoji},
+            "message_author_id": message["author"]["id"],
+            "burst": False,
+            "type": 0,
         }
         name = f"MESSAGE_REACTION_{'ADD' if added else 'REMOVE'}"
         self.world.dispatch_in(message["channel_id"], name, event, GUILD_REACTIONS, DM_REACTIONS)

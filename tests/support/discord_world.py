@@ -95,6 +95,8 @@ class World:
         self.reactions: list[tuple[str, str, str]] = []
         self.breaches: list[Breach] = []
         self.deleted: list[str] = []
+        # View, send, send in threads, embed, attach, history, react, external emoji.
+        self.guild_permissions = 274_878_286_912
         self._last_id = 0
 
     def breach(self, what: str, detail: str = "") -> None:
