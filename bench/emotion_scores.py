@@ -18,9 +18,7 @@ def read_split(data: Path, split: str) -> tuple[list[str], np.ndarray]:
     """Texts and (n, 28) 0/1 labels of `data/goemotions/SPLIT.tsv`. Raises ConfigurationError when it is missing."""
     path = data / "goemotions" / f"{split}.tsv"
     if not path.is_file():
-        raise ConfigurationError(
-            f"{path} is missing. Pass the folder that holds goemotions/ (see docs/development.md)."
-        )
+        raise ConfigurationError(f"{path} is missing. Pass the folder that holds goemotions/.")
     texts, rows = [], []
     for line in path.read_text("utf-8").split("\n"):
         if line:

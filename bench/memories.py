@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import asyncpg
 import numpy as np
@@ -12,15 +15,16 @@ from whisperengine.db.ids import id_at, new_id
 from whisperengine.memory.terms import search_text
 
 VOCABULARY = 20_000
+REPOSITORY = Path(__file__).parents[1]
 BATCH = 5_000
 
 _INSERT = """
 with given as (select *, to_tsvector('english', searched) as terms from incoming),
 stored as (
-  insert into messages (user_id, character_id, message_id, role, channel, shared, session, place, said_at, content, feeling,
-                        intensity, terms, term_count)
-  select user_id, character_id, message_id, role, 'api:old', false, session, place, said_at, content, 'neutral', 0, terms,
-         length(terms)
+  insert into messages (user_id, character_id, message_id, role, channel, shared, session, place, said_at, content,
+                        feeling, intensity, terms, term_count)
+  select user_id, character_id, message_id, role, 'api:old', false, session, place, said_at, content,
+         'neutral', 0, terms, length(terms)
   from given
 ), counted as (
   update conversations c set messages = c.messages + g.n, terms = c.terms + g.total, session = g.session
@@ -33,19 +37,88 @@ select user_id, character_id, $1, message_id, false, embedding from given
 """
 
 
+FUNCTION_WORDS = [
+    "i",
+    "you",
+    "he",
+    "she",
+    "it",
+    "we",
+    "they",
+    "my",
+    "your",
+    "me",
+    "a",
+    "an",
+    "the",
+    "this",
+    "that",
+    "and",
+    "or",
+    "but",
+    "so",
+    "if",
+    "in",
+    "on",
+    "at",
+    "to",
+    "of",
+    "for",
+    "with",
+    "from",
+    "by",
+    "as",
+    "is",
+    "are",
+    "was",
+    "were",
+    "be",
+    "have",
+    "has",
+    "had",
+    "do",
+    "does",
+    "did",
+    "will",
+    "would",
+    "can",
+    "not",
+    "no",
+    "what",
+    "when",
+    "who",
+    "how",
+    "there",
+    "here",
+    "then",
+    "than",
+    "very",
+    "just",
+    "too",
+]
+
+
 class Words:
-    """Sentences of a Zipf vocabulary: rare and common terms as in real talk."""
+    """Sentences with the statistics of talk: every other word a function word, the rest after Zipf and Mandelbrot."""
 
     def __init__(self, seed: int) -> None:
         self._random = np.random.default_rng(seed)
-        letters = np.array(list("abcdefghijklmnoprstuvwz"))
-        self._words = ["".join(self._random.choice(letters, self._random.integers(3, 10))) for _ in range(VOCABULARY)]
-        weights = 1 / np.arange(1, VOCABULARY + 1) ** 0.9
+        found: Counter[str] = Counter()
+        for pattern in ("whisperengine/characters/builtin/*.json", "whisperengine/**/*.py", "docs/*.md"):
+            for path in sorted(REPOSITORY.glob(pattern)):
+                found.update(re.findall(r"[a-z]{3,}", path.read_text().lower()))
+        self._words = sorted(word for word, _ in found.most_common(VOCABULARY) if word not in FUNCTION_WORDS)
+        self._random.shuffle(self._words)
+        weights = 1 / (np.arange(len(self._words)) + 30)
         self._chances = np.cumsum(weights / weights.sum())
 
     def sentence(self, words: int) -> str:
         picks = np.searchsorted(self._chances, self._random.random(words))
-        return " ".join(self._words[min(pick, VOCABULARY - 1)] for pick in picks)
+        functions = self._random.integers(0, len(FUNCTION_WORDS), words)
+        return " ".join(
+            FUNCTION_WORDS[functions[n]] if n % 2 else self._words[min(pick, len(self._words) - 1)]
+            for n, pick in enumerate(picks)
+        )
 
     def vector(self, dimensions: int = 384) -> np.ndarray:
         values = self._random.normal(size=dimensions).astype(np.float32)

@@ -1,18 +1,17 @@
 -- What is learned from the talk, and the person's hold on it.
 
-alter table conversations add column learned_to bigint not null default 0;
-comment on column conversations.learned_to is 'facts were learned from all messages up to this one';
-
 alter table messages
   add column pinned boolean not null default false,
   add column importance real not null default 0.5,
   add column recalled integer not null default 0,
   add column edited_at timestamptz,
   add column platform_message_id text,
-  add column interrupted boolean not null default false;
+  add column interrupted boolean not null default false,
+  add column learned boolean not null default false;
 comment on column messages.importance is '0..1: how much this is worth keeping in reach as it ages';
 comment on column messages.recalled is 'how often it was shown to the model again';
 comment on column messages.platform_message_id is 'what the platform calls it, for edits and deletions';
+create index messages_unlearned on messages (user_id, character_id, message_id) where not learned;
 create index messages_by_platform_id on messages (user_id, character_id, platform_message_id) where platform_message_id is not null;
 
 create table facts (

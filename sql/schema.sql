@@ -41,6 +41,60 @@ SET default_tablespace = '';
 SET default_table_access_method = heap;
 
 --
+-- Name: api_keys; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.api_keys (
+    key_id bigint NOT NULL,
+    prefix text NOT NULL,
+    sha256 bytea NOT NULL,
+    name text NOT NULL,
+    scope text NOT NULL,
+    person text,
+    "character" text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    last_used_at timestamp with time zone,
+    revoked_at timestamp with time zone,
+    CONSTRAINT api_keys_scope_check CHECK ((scope = ANY (ARRAY['chat'::text, 'admin'::text])))
+);
+
+--
+-- Name: COLUMN api_keys.prefix; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.api_keys.prefix IS 'beginning of the key: what it is found and shown by';
+
+--
+-- Name: COLUMN api_keys.sha256; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.api_keys.sha256 IS 'of the whole key, which is not kept';
+
+--
+-- Name: COLUMN api_keys.person; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.api_keys.person IS 'the only user_id that the key may speak for';
+
+--
+-- Name: COLUMN api_keys."character"; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.api_keys."character" IS 'the only character that the key may speak with';
+
+--
+-- Name: bans; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.bans (
+    platform text NOT NULL,
+    platform_user_id text NOT NULL,
+    reason text DEFAULT ''::text NOT NULL,
+    banned_by text DEFAULT ''::text NOT NULL,
+    banned_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+--
 -- Name: character_versions; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -90,8 +144,7 @@ CREATE TABLE public.conversations (
     terms bigint DEFAULT 0 NOT NULL,
     session integer DEFAULT 1 NOT NULL,
     place integer DEFAULT 0 NOT NULL,
-    last_at timestamp with time zone DEFAULT now() NOT NULL,
-    learned_to bigint DEFAULT 0 NOT NULL
+    last_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
 --
@@ -107,10 +160,90 @@ COMMENT ON COLUMN public.conversations.session IS 'number of the present sitting
 COMMENT ON COLUMN public.conversations.place IS 'number of the last message within it';
 
 --
--- Name: COLUMN conversations.learned_to; Type: COMMENT; Schema: public; Owner: -
+-- Name: discord_answers; Type: TABLE; Schema: public; Owner: -
 --
 
-COMMENT ON COLUMN public.conversations.learned_to IS 'facts were learned from all messages up to this one';
+CREATE TABLE public.discord_answers (
+    bot_id bigint NOT NULL,
+    message_id bigint NOT NULL,
+    channel_id bigint NOT NULL,
+    author_id bigint NOT NULL,
+    "character" text NOT NULL,
+    answer_ids bigint[] NOT NULL,
+    answered_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+--
+-- Name: COLUMN discord_answers.author_id; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.discord_answers.author_id IS 'Discord''s id of the person: erasing a person deletes by it';
+
+--
+-- Name: discord_identifies; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.discord_identifies (
+    bot_id bigint NOT NULL,
+    bucket integer NOT NULL,
+    free_at timestamp with time zone NOT NULL,
+    last_at timestamp with time zone,
+    used integer DEFAULT 0 NOT NULL,
+    counted_since timestamp with time zone DEFAULT now() NOT NULL
+);
+
+--
+-- Name: discord_places; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.discord_places (
+    bot_id bigint NOT NULL,
+    kind text NOT NULL,
+    place_id bigint NOT NULL,
+    mode text,
+    "character" text,
+    slow_seconds integer,
+    changed_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT discord_places_kind_check CHECK ((kind = ANY (ARRAY['guild'::text, 'channel'::text, 'person'::text]))),
+    CONSTRAINT discord_places_mode_check CHECK ((mode = ANY (ARRAY['mention'::text, 'name'::text, 'all'::text, 'off'::text])))
+);
+
+--
+-- Name: discord_processes; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.discord_processes (
+    process_id uuid NOT NULL,
+    seen_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+--
+-- Name: discord_shards; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.discord_shards (
+    bot_id bigint NOT NULL,
+    shard integer NOT NULL,
+    shard_count integer NOT NULL,
+    holder uuid,
+    held_until timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    session_id text,
+    resume_url text,
+    seq bigint,
+    saved_at timestamp with time zone
+);
+
+--
+-- Name: COLUMN discord_shards.holder; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.discord_shards.holder IS 'the process that runs the shard as long as held_until lies ahead';
+
+--
+-- Name: COLUMN discord_shards.seq; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.discord_shards.seq IS 'number of the last event that was dealt with: a later process resumes from here';
 
 --
 -- Name: embedding_models; Type: TABLE; Schema: public; Owner: -
@@ -277,6 +410,7 @@ CREATE TABLE public.messages (
     edited_at timestamp with time zone,
     platform_message_id text,
     interrupted boolean DEFAULT false NOT NULL,
+    learned boolean DEFAULT false NOT NULL,
     CONSTRAINT messages_role_check CHECK ((role = ANY (ARRAY['person'::text, 'character'::text])))
 )
 WITH (autovacuum_analyze_threshold='100', autovacuum_analyze_scale_factor='0.05');
@@ -336,6 +470,16 @@ COMMENT ON COLUMN public.messages.recalled IS 'how often it was shown to the mod
 COMMENT ON COLUMN public.messages.platform_message_id IS 'what the platform calls it, for edits and deletions';
 
 --
+-- Name: open_streams; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE UNLOGGED TABLE public.open_streams (
+    subject text NOT NULL,
+    stream_id bigint NOT NULL,
+    expires_at timestamp with time zone NOT NULL
+);
+
+--
 -- Name: relationship_events; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -387,6 +531,22 @@ CREATE TABLE public.schema_migrations (
 );
 
 --
+-- Name: sessions; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.sessions (
+    sha256 bytea NOT NULL,
+    key_id bigint,
+    expires_at timestamp with time zone NOT NULL
+);
+
+--
+-- Name: TABLE sessions; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.sessions IS 'browsers that showed an admin key; key_id is null for the key of the environment';
+
+--
 -- Name: summaries; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -405,6 +565,23 @@ CREATE TABLE public.summaries (
 );
 
 --
+-- Name: turn_counts; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE UNLOGGED TABLE public.turn_counts (
+    subject text NOT NULL,
+    seconds integer NOT NULL,
+    starts timestamp with time zone NOT NULL,
+    turns integer NOT NULL
+);
+
+--
+-- Name: TABLE turn_counts; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.turn_counts IS 'turns of a key, person or address in a window of so many seconds';
+
+--
 -- Name: users; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -414,6 +591,27 @@ CREATE TABLE public.users (
     time_zone text DEFAULT 'UTC'::text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL
 );
+
+--
+-- Name: api_keys api_keys_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.api_keys
+    ADD CONSTRAINT api_keys_pkey PRIMARY KEY (key_id);
+
+--
+-- Name: api_keys api_keys_prefix_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.api_keys
+    ADD CONSTRAINT api_keys_prefix_key UNIQUE (prefix);
+
+--
+-- Name: bans bans_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.bans
+    ADD CONSTRAINT bans_pkey PRIMARY KEY (platform, platform_user_id);
 
 --
 -- Name: character_versions character_versions_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -442,6 +640,41 @@ ALTER TABLE ONLY public.characters
 
 ALTER TABLE ONLY public.conversations
     ADD CONSTRAINT conversations_pkey PRIMARY KEY (user_id, character_id);
+
+--
+-- Name: discord_answers discord_answers_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.discord_answers
+    ADD CONSTRAINT discord_answers_pkey PRIMARY KEY (bot_id, message_id);
+
+--
+-- Name: discord_identifies discord_identifies_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.discord_identifies
+    ADD CONSTRAINT discord_identifies_pkey PRIMARY KEY (bot_id, bucket);
+
+--
+-- Name: discord_places discord_places_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.discord_places
+    ADD CONSTRAINT discord_places_pkey PRIMARY KEY (bot_id, kind, place_id);
+
+--
+-- Name: discord_processes discord_processes_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.discord_processes
+    ADD CONSTRAINT discord_processes_pkey PRIMARY KEY (process_id);
+
+--
+-- Name: discord_shards discord_shards_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.discord_shards
+    ADD CONSTRAINT discord_shards_pkey PRIMARY KEY (bot_id, shard);
 
 --
 -- Name: embedding_models embedding_models_name_key; Type: CONSTRAINT; Schema: public; Owner: -
@@ -507,6 +740,13 @@ ALTER TABLE ONLY public.messages
     ADD CONSTRAINT messages_pkey PRIMARY KEY (user_id, character_id, message_id);
 
 --
+-- Name: open_streams open_streams_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.open_streams
+    ADD CONSTRAINT open_streams_pkey PRIMARY KEY (subject, stream_id);
+
+--
 -- Name: relationship_events relationship_events_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -528,6 +768,13 @@ ALTER TABLE ONLY public.schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
 
 --
+-- Name: sessions sessions_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.sessions
+    ADD CONSTRAINT sessions_pkey PRIMARY KEY (sha256);
+
+--
 -- Name: summaries summaries_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -535,11 +782,30 @@ ALTER TABLE ONLY public.summaries
     ADD CONSTRAINT summaries_pkey PRIMARY KEY (user_id, character_id, summary_id);
 
 --
+-- Name: turn_counts turn_counts_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.turn_counts
+    ADD CONSTRAINT turn_counts_pkey PRIMARY KEY (subject, seconds, starts);
+
+--
 -- Name: users users_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
 ALTER TABLE ONLY public.users
     ADD CONSTRAINT users_pkey PRIMARY KEY (user_id);
+
+--
+-- Name: discord_answers_by_answer; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX discord_answers_by_answer ON public.discord_answers USING gin (answer_ids);
+
+--
+-- Name: discord_answers_by_author; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX discord_answers_by_author ON public.discord_answers USING btree (author_id);
 
 --
 -- Name: fact_sources_of_message; Type: INDEX; Schema: public; Owner: -
@@ -614,10 +880,22 @@ CREATE UNIQUE INDEX messages_one_answer ON public.messages USING btree (user_id,
 CREATE INDEX messages_pending ON public.messages USING btree (message_id) WHERE pending;
 
 --
+-- Name: messages_unlearned; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX messages_unlearned ON public.messages USING btree (user_id, character_id, message_id) WHERE (NOT learned);
+
+--
 -- Name: summaries_by_channel; Type: INDEX; Schema: public; Owner: -
 --
 
 CREATE INDEX summaries_by_channel ON public.summaries USING btree (user_id, character_id, channel, last_message_id);
+
+--
+-- Name: turn_counts_by_start; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX turn_counts_by_start ON public.turn_counts USING btree (starts);
 
 --
 -- Name: character_versions character_versions_character_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
@@ -695,6 +973,13 @@ ALTER TABLE ONLY public.relationship_events
 
 ALTER TABLE ONLY public.relationships
     ADD CONSTRAINT relationships_user_id_character_id_fkey FOREIGN KEY (user_id, character_id) REFERENCES public.conversations(user_id, character_id) ON DELETE CASCADE;
+
+--
+-- Name: sessions sessions_key_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.sessions
+    ADD CONSTRAINT sessions_key_id_fkey FOREIGN KEY (key_id) REFERENCES public.api_keys(key_id) ON DELETE CASCADE;
 
 --
 -- Name: summaries summaries_user_id_character_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -

@@ -12,8 +12,8 @@ from dataclasses import replace
 import asyncpg
 from aiohttp import web
 
+from whisperengine.api.callers import key_required
 from whisperengine.api.context import Context, Parts
-from whisperengine.api.doors import check_bind
 from whisperengine.api.server import KEEPALIVE_SECONDS, application
 from whisperengine.characters import store
 from whisperengine.characters.definition import slug
@@ -21,13 +21,15 @@ from whisperengine.chat.cast import Cast
 from whisperengine.chat.turn import Turns
 from whisperengine.chat.voice import Voice
 from whisperengine.config import Config
-from whisperengine.db import migrate
+from whisperengine.db import jobs, keys, limits, migrate
 from whisperengine.db.embedded import EmbeddedPostgres
 from whisperengine.db.pool import open_pool, reachable
 from whisperengine.errors import ConfigurationError, DatabaseUnavailable, ModelFilesError
 from whisperengine.inference import models
 from whisperengine.inference.encoder import Encoder
 from whisperengine.learning.indexer import Indexer
+from whisperengine.learning.learner import Learner
+from whisperengine.learning.worker import Worker
 from whisperengine.llm.client import LLMClient
 from whisperengine.memory import indexing
 
@@ -84,7 +86,28 @@ async def opened(config: Config, report: Report) -> AsyncIterator[Parts]:
         cast = Cast(pool, slug(config.default_character))
         voice = Voice(config, client)
         turns = Turns(pool, dsn, encoder, model_id, cast, voice, indexer)
+        learner = Learner(
+            pool,
+            client,
+            voice.endpoint,
+            learning=config.learning,
+            context_tokens=config.llm_context_tokens,
+            retention_days=config.memory_retention_days,
+            on_person_changed=turns.forget_person,
+        )
+        worker = Worker(pool, dsn, learner.handlers)
+        worker.start()
+        stack.push_async_callback(worker.close)
+        if config.memory_retention_days:
+            await jobs.add(pool, "retain")
+        sweeping = asyncio.create_task(limits.keep_swept(pool), name="limits")
+        stack.push_async_callback(_ended, sweeping)
         yield Parts(pool, encoder, cast, voice, turns, schema_version)
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait({task})
 
 
 async def _close_pool(pool: asyncpg.Pool) -> None:
@@ -114,7 +137,6 @@ async def serve(config: Config, report: Report) -> int:
 
     The port answers at once, /ready says when everything is open.
     """
-    check_bind(config)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -131,6 +153,8 @@ async def serve(config: Config, report: Report) -> int:
         await asyncio.wait({opening, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if opening.done():
             context.parts = opening.result()
+            if key_required(config) and not config.api_key and (key := await keys.first_admin(context.parts.pool)):
+                report(f"The first admin key, shown this once: {key}")
             host, port = runner.addresses[0][:2]
             report(f"Ready at http://{f'[{host}]' if ':' in host else host}:{port}  (Ctrl-C stops it)")
         else:

@@ -18,6 +18,7 @@ COMMANDS = {
     "migrate": "apply and inspect database migrations",
     "models": "show and fetch the model files",
     "user": "show, export, import or erase what is kept of a person",
+    "key": "create, list and revoke API keys",
     "config": "print the configuration in force, secrets masked",
     "doctor": "check everything and say what to do about each problem",
 }

@@ -7,6 +7,7 @@ A field's metadata carries the variable's name, meaning, limits and whether it i
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -86,6 +87,10 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
+def _networks(text: str) -> tuple[str, ...]:
+    return tuple(str(ipaddress.ip_network(word, strict=False)) for word in _words(text))
+
+
 def _url(*schemes: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         value = text.strip().rstrip("/")
@@ -130,6 +135,10 @@ def _int(name: str, default: int, low: int, high: int, group: str, help: str) ->
 
 def _float(name: str, default: float, low: float, high: float, group: str, help: str) -> Any:
     return _env(name, default, group, help, _number(low, high), f"a number from {low:g} to {high:g}")
+
+
+def _limit(name: str, help: str) -> Any:
+    return _int(name, 0, 0, 1_000_000_000, "Limits", f"{help}; 0 is no limit. All replicas count together.")
 
 
 def _one_of(name: str, default: str, options: tuple[str, ...], group: str, help: str) -> Any:
@@ -190,15 +199,36 @@ class Config:
         "on",
         ("on", "off"),
         "HTTP",
-        "Beyond loopback the API asks for WHISPERENGINE_API_KEY; `off` opens it to whoever reaches the port.",
+        "Beyond loopback the API asks for a key; `off` opens it to whoever reaches the port.",
     )
     api_key: str = _env(
         "WHISPERENGINE_API_KEY",
         "",
         "HTTP",
-        "Key that callers send as `Authorization: Bearer KEY`. Required when bound beyond loopback.",
+        "Admin key that callers send as `Authorization: Bearer KEY`, beside those of `whisperengine key`. Bound beyond "
+        "loopback with no key at all, the first one is made and printed once.",
         secret=True,
     )
+    trusted_proxies: tuple[str, ...] = _env(
+        "TRUSTED_PROXIES",
+        (),
+        "HTTP",
+        "Addresses of reverse proxies whose X-Forwarded-For and X-Forwarded-Proto are believed; nobody else's are. "
+        "With any, a key is asked for on loopback too.",
+        _networks,
+        "addresses or networks such as 10.0.0.0/8, separated by commas",
+    )
+
+    # Limits
+    limit_key_minute: int = _limit("LIMIT_KEY_PER_MINUTE", "Turns of one key in a minute")
+    limit_key_day: int = _limit("LIMIT_KEY_PER_DAY", "Turns of one key in a day")
+    limit_key_streams: int = _limit("LIMIT_KEY_STREAMS", "Streamed answers that one key has open at once")
+    limit_person_minute: int = _limit("LIMIT_PERSON_PER_MINUTE", "Turns of one person in a minute")
+    limit_person_day: int = _limit("LIMIT_PERSON_PER_DAY", "Turns of one person in a day")
+    limit_person_streams: int = _limit("LIMIT_PERSON_STREAMS", "Streamed answers that one person has open at once")
+    limit_address_minute: int = _limit("LIMIT_ADDRESS_PER_MINUTE", "Turns from one address in a minute")
+    limit_address_day: int = _limit("LIMIT_ADDRESS_PER_DAY", "Turns from one address in a day")
+    limit_address_streams: int = _limit("LIMIT_ADDRESS_STREAMS", "Streamed answers that one address has open at once")
 
     # Database
     database_url: str = _env(
@@ -326,6 +356,35 @@ class Config:
     )
     llm_retries: int = _int(
         "LLM_RETRIES", 3, 0, 10, "Language model", "Attempts after a failed one, before the first token."
+    )
+
+    # Memory
+    learning: str = _one_of(
+        "LEARNING",
+        "auto",
+        ("auto", "patterns", "off"),
+        "Memory",
+        "Facts and summaries after a turn: `patterns` without a model, `auto` also with the model where one is "
+        "connected.",
+    )
+    memory_retention_days: int = _int(
+        "MEMORY_RETENTION_DAYS",
+        0,
+        0,
+        36_500,
+        "Memory",
+        "Messages older than this many days are deleted with what was learned from them; 0 keeps them.",
+    )
+
+    llm_vision: bool = _flag(
+        "LLM_SUPPORTS_VISION", False, "Language model", "The model can see: images of callers are passed to it."
+    )
+    llm_image_urls: bool = _flag(
+        "LLM_IMAGE_URLS",
+        False,
+        "Language model",
+        "Pass images that are given as public https:// URLs, which the model's endpoint then fetches; data URLs "
+        "always.",
     )
 
     # Characters

@@ -71,14 +71,13 @@ async def test_the_doctor_says_what_to_do_about_each_problem(empty_database: str
         "doctor",
         DATABASE_URL=empty_database,
         WHISPERENGINE_HOME=str(tmp_path / "file"),
-        HEALTH_CHECK_HOST="0.0.0.0",
+        HEALTH_CHECK_PORT=str(services.free_port()),
         LLM_CHAT_API_URL=f"http://127.0.0.1:{services.free_port()}/v1",
     )
     assert code == 1
-    for problem in ("settings", "folders", "database", "language model"):
+    for problem in ("folders", "database", "language model"):
         assert f"PROBLEM {problem}:" in out, out
     assert "whisperengine migrate up" in out
-    assert "WHISPERENGINE_API_KEY" in out
 
 
 async def test_a_wrong_setting_ends_every_command_with_its_name(tmp_path):

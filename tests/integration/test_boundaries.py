@@ -59,8 +59,8 @@ async def check(pool, model_id: int, talk: list[tuple[int, bool, str, bool]]) ->
         await turn(pool, model_id, place, f"My {subject} is {marker}", is_fact, subject, marker)
     for who, person in enumerate(persons):
         for shared in (True, False):
-            seen = await everything_seen(pool, model_id, Place(person.user_id, 1, "elsewhere", shared))
-            seen += await everything_seen(pool, model_id, Place(person.user_id, 1, "guild" if shared else "dm", shared))
+            place = Place(person.user_id, 1, "guild" if shared else "dm", shared)
+            seen = await everything_seen(pool, model_id, place)
             assert not any(f"-{1 - who}-" in text for text in seen)
             if shared:
                 assert not any("private-" in text for text in seen), seen
@@ -87,9 +87,8 @@ async def everything_seen(pool, model_id: int, place: Place) -> list[str]:
     query = "What do you know of my " + " ".join(SUBJECTS)
     asked = ask(query, person="Sam", character="A", now=datetime.now(UTC), zone="UTC")
     found = await recall.recall(pool, place, asked, vector(query), model_id, before=new_id(), limit=100)
-    known = facts.for_prompt(found.facts, place)
     return [
         *(memory.content for memory in found.memories),
         *(turn.content for turn in found.recent),
-        *(fact.text for fact in known),
+        *(fact.text for fact in found.facts),
     ]

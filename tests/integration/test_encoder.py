@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.support.service import test_config
+from whisperengine.config import Config, load
 from whisperengine.errors import EncoderError, ModelFilesError
 from whisperengine.inference import graph, models, safetensors
 from whisperengine.inference.encoder import LONGEST, Encoder
@@ -28,14 +28,19 @@ PUBLISHED = np.array([np.frombuffer(base64.b64decode(row), "<f4") for row in FIX
 TEXTS: list[str] = FIXTURE["texts"]
 
 
+def settings(**fields: Any) -> Config:
+    """Defaults on the models that this machine has."""
+    return replace(Config(), model_cache_dir=load().models_dir, **fields)
+
+
 @pytest.fixture(scope="module")
 def exact() -> ModelFiles:
-    return models.ensure(replace(test_config(), encoder_precision="fp32"))
+    return models.ensure(replace(settings(), encoder_precision="fp32"))
 
 
 @asynccontextmanager
 async def opened(files: ModelFiles, **fields: Any) -> AsyncIterator[Encoder]:
-    encoder = await Encoder.open(test_config(**fields), files)
+    encoder = await Encoder.open(settings(**fields), files)
     try:
         yield encoder
     finally:
@@ -45,7 +50,7 @@ async def opened(files: ModelFiles, **fields: Any) -> AsyncIterator[Encoder]:
 @pytest.fixture
 async def encoder() -> AsyncIterator[Encoder]:
     """As the service runs it."""
-    async with opened(models.ensure(test_config())) as encoder:
+    async with opened(models.ensure(settings())) as encoder:
         yield encoder
 
 
@@ -108,7 +113,7 @@ async def test_emotions_are_the_probabilities_of_the_labels(encoder: Encoder):
 
 async def test_a_graph_without_a_head_gives_no_emotion(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(models, "HEAD", tmp_path / "absent")
-    config = test_config(model_source=models.ensure(test_config()).weights.parent, encoder_precision="fp32")
+    config = settings(model_source=models.ensure(settings()).weights.parent, encoder_precision="fp32")
     async with opened(models.ensure(replace(config, model_cache_dir=tmp_path / "models"))) as encoder:
         (reading,) = await encoder.read(["I love you"])
     assert reading.emotion.shape == (0,)
@@ -231,10 +236,10 @@ async def test_files_that_compute_something_else_are_refused(exact: ModelFiles, 
         file.write(bytes(place.length))
     files = replace(exact, onnx=tmp_path / exact.onnx.name)
     with pytest.raises(ModelFilesError, match="wrong numbers"):
-        await Encoder.open(test_config(), files)
+        await Encoder.open(settings(), files)
     (tmp_path / exact.onnx.name).write_bytes(b"no model")
     with pytest.raises(ModelFilesError, match="whisperengine models"):
-        await Encoder.open(test_config(), files)
+        await Encoder.open(settings(), files)
 
 
 async def test_another_embedding_model_brings_its_own_vectors_and_keeps_the_emotion(tmp_path: Path, encoder: Encoder):
@@ -249,7 +254,7 @@ async def test_another_embedding_model_brings_its_own_vectors_and_keeps_the_emot
     snapshot.mkdir(parents=True)
     (folder / "refs").mkdir()
     (folder / "refs" / "main").write_text("0")
-    files = models.ensure(test_config())
+    files = models.ensure(settings())
     shutil.copyfile(files.tokenizer, snapshot / "tokenizer.json")
     (snapshot / "config.json").write_text('{"pad_token_id": 0}')
     (snapshot / "tokenizer_config.json").write_text('{"model_max_length": 64, "pad_token": "[PAD]"}')

@@ -76,7 +76,9 @@ async def test_the_same_message_twice_proves_nothing_more(talk: Talk):
 
 async def test_what_was_said_earlier_does_not_supersede_what_was_said_later(talk: Talk):
     late = await told(talk, "I live in Oslo.", "lives_in", "", "Oslo")
-    early = replace(await told(talk, "I live in Rome.", "lives_in", "", "Rome"), said_at=late.said_at - timedelta(days=9))
+    early = replace(
+        await told(talk, "I live in Rome.", "lives_in", "", "Rome"), said_at=late.said_at - timedelta(days=9)
+    )
     await learn(talk, late)
     assert await learn(talk, early) is None
     assert await talk.facts() == {"lives_in": "Oslo"}

@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from itertools import pairwise
 
 import asyncpg
 import pytest
@@ -106,7 +107,7 @@ async def test_a_failed_job_is_tried_again_ever_later_and_then_set_aside(pool: a
             pauses.append(row["pause"])
             assert await jobs.claim(pool, "a", KINDS, 5) == []
             await now_due(pool)
-    assert all(later > 1.5 * earlier for earlier, later in zip(pauses, pauses[1:], strict=False))
+    assert all(later > 1.5 * earlier for earlier, later in pairwise(pauses))
     assert await jobs.claim(pool, "a", KINDS, 5) == []
     assert (await jobs.queue(pool)).dead == 1
 
@@ -288,7 +289,9 @@ async def process(dsn: str, behaviour: str) -> asyncio.subprocess.Process:
 
 async def until(pool: asyncpg.Pool, condition: str, seconds: float = 60) -> None:
     async with asyncio.timeout(seconds):
-        while not await pool.fetchval(condition):
+        while True:
+            if await pool.fetchval(condition):
+                return
             await asyncio.sleep(0.05)
 
 

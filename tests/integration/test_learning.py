@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -69,7 +70,10 @@ async def test_facts_are_learned_by_patterns_and_every_message_gets_its_importan
     ids = await talk.say("My sister Ana loves opera. I live in Porto.", "ok", "Do I like opera?")
     await learner(talk, client).learn(job(talk))
     assert await talk.facts() == {"relative:sister:ana": "Ana", "lives_in": "Porto"}
-    (source,) = {row["message_id"] for row in await talk.rows("select * from fact_sources where user_id = $1 and character_id = $2")}
+    (source,) = {
+        row["message_id"]
+        for row in await talk.rows("select * from fact_sources where user_id = $1 and character_id = $2")
+    }
     assert source == ids[0]
     rows = await talk.rows(
         "select message_id, importance, learned from messages where user_id = $1 and character_id = $2"
@@ -139,7 +143,9 @@ async def test_with_patterns_alone_the_model_is_not_asked(talk: Talk, client: LL
 
 
 async def test_the_model_adds_what_patterns_do_not_see(talk: Talk, client: LLMClient, llm_stub: LLMStub):
-    llm_stub.will(says("```json\n" + told((1, "lives_in", "", "Porto"), (2, "note", "", "collects old stamps")) + "\n```"))
+    llm_stub.will(
+        says("```json\n" + told((1, "lives_in", "", "Porto"), (2, "note", "", "collects old stamps")) + "\n```")
+    )
     ids = await talk.say("I live in Porto.", "For years I have been collecting old stamps, you know.")
     await learner(talk, client, llm_stub).learn(job(talk))
     assert await talk.facts() == {"lives_in": "Porto", "note:collects old stamps": "collects old stamps"}
@@ -168,9 +174,7 @@ async def test_channels_are_not_mixed_in_a_request(talk: Talk, client: LLMClient
     assert not any("swordfish" in text and "everybody" in text for text in shown)
 
 
-async def test_an_endpoint_that_knows_no_schema_is_asked_without_one(
-    talk: Talk, client: LLMClient, llm_stub: LLMStub
-):
+async def test_an_endpoint_that_knows_no_schema_is_asked_without_one(talk: Talk, client: LLMClient, llm_stub: LLMStub):
     refusal = refuses(400, error_body("'response_format.type' must be 'text'"))
     llm_stub.will(refusal, document(told((1, "note", "", "afraid of heights"))))
     await talk.say("I have always been afraid of heights.")
@@ -242,13 +246,19 @@ async def test_what_was_edited_is_learned_anew_and_nothing_else(talk: Talk, clie
     assert "cheese" not in llm_stub.completions[-1].body["messages"][1]["content"]
 
 
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while True:
+            if condition():
+                return
+            await asyncio.sleep(0.01)
+
+
 async def while_asked(talk: Talk, subject: Learner, stub: LLMStub, change: Any) -> None:
     """Run `change` while the model thinks about the batch."""
     stub.will(says(told((1, "note", "", "afraid of heights")), delay=0.3), says('{"facts": []}'))
     learning = asyncio.create_task(subject.learn(job(talk)))
-    async with asyncio.timeout(20):
-        while not stub.completions:
-            await asyncio.sleep(0.01)
+    await until(lambda: bool(stub.completions))
     await change
     await learning
 
@@ -258,9 +268,7 @@ async def test_what_is_deleted_while_the_model_is_asked_teaches_nothing(
 ):
     (message,) = await talk.say("I live in Rome and I am afraid of heights.")
     subject = learner(talk, client, llm_stub)
-    await while_asked(
-        talk, subject, llm_stub, corrections.delete(talk.pool, talk.user_id, talk.character_id, message)
-    )
+    await while_asked(talk, subject, llm_stub, corrections.delete(talk.pool, talk.user_id, talk.character_id, message))
     assert await talk.facts() == {}
 
 
@@ -305,7 +313,9 @@ async def test_the_worker_learns_what_was_queued(talk: Talk, client: LLMClient):
     try:
         await jobs.add(talk.pool, "learn", talk.user_id, talk.character_id)
         async with asyncio.timeout(30):
-            while not await talk.facts() or "learn" in await waiting(talk):
+            while True:
+                if await talk.facts() and "learn" not in await waiting(talk):
+                    break
                 await asyncio.sleep(0.02)
     finally:
         await worker.close()
@@ -389,12 +399,14 @@ async def test_long_talk_is_cut_into_stretches_without_gap_or_overlap(talk: Talk
     await summarise(learner(talk, client), talk)
     found = await summaries_of(talk)
     assert [row["messages"] for row in found] == [80] * 13
-    assert all(earlier["last_message_id"] < later["first_message_id"] for earlier, later in zip(found, found[1:], strict=False))
+    assert all(earlier["last_message_id"] < later["first_message_id"] for earlier, later in pairwise(found))
 
 
 async def test_after_a_deletion_the_stretch_is_summarised_anew(talk: Talk, client: LLMClient):
     subject = learner(talk, client)
-    ids = await talk.say(*(f"I had tea number {number}." for number in range(60)), at=DAYS_AGO, apart=timedelta(seconds=5))
+    ids = await talk.say(
+        *(f"I had tea number {number}." for number in range(60)), at=DAYS_AGO, apart=timedelta(seconds=5)
+    )
     await talk.say(*["I had cake."] * 5, at=DAYS_AGO + timedelta(days=1))
     await summarise(subject, talk)
     before = await summaries_of(talk)
@@ -412,7 +424,9 @@ async def test_after_a_deletion_the_stretch_is_summarised_anew(talk: Talk, clien
 async def test_the_models_summary_is_taken_when_it_tells_what_was_said(
     talk: Talk, client: LLMClient, llm_stub: LLMStub
 ):
-    await talk.say("I lost my job at the bakery.", "My sister Ana will help me move to Porto.", *["ok"] * 3, at=DAYS_AGO)
+    await talk.say(
+        "I lost my job at the bakery.", "My sister Ana will help me move to Porto.", *["ok"] * 3, at=DAYS_AGO
+    )
     text = "The person lost the job at the bakery. Their sister Ana will help them move to Porto."
     llm_stub.will(says(text))
     subject = learner(talk, client, llm_stub)
@@ -462,8 +476,8 @@ async def test_old_messages_go_with_what_came_from_them_and_pinned_ones_stay(tal
     assert await talk.facts() == {"taste:cheese": "likes", "pet:dog:rex": "Rex"}
     assert await summaries_of(talk) == []
     (totals,) = await talk.rows(
-        "select c.messages = (select count(*) from messages) and c.terms = (select sum(term_count) from messages) as true "
-        "from conversations c where user_id = $1 and character_id = $2"
+        "select c.messages = (select count(*) from messages) and c.terms = (select sum(term_count) from messages) "
+        "as true from conversations c where user_id = $1 and character_id = $2"
     )
     assert totals["true"]
     assert timedelta(hours=23) < (await waiting(talk))["retain"] < timedelta(hours=25)

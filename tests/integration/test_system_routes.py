@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from tests.support import service as services
 from tests.support.service import Client
-from whisperengine.api.doors import check_bind
-from whisperengine.errors import ConfigurationError
 
 
 async def test_a_service_without_discord_is_healthy_and_ready(offline: Client):
@@ -79,11 +75,3 @@ async def test_a_configured_key_is_asked_for_everywhere_but_at_health_and_ready(
             status, body, answer = await client.request("GET", "/status", headers=headers)
             assert (status, body["code"], answer["WWW-Authenticate"]) == (401, "unauthorized", "Bearer")
         assert (await client.get("/status", headers={"Authorization": "Bearer right-key"}))[0] == 200
-
-
-def test_a_service_open_to_the_network_without_a_key_does_not_start():
-    settings = services.test_config(http_host="0.0.0.0")
-    with pytest.raises(ConfigurationError, match="WHISPERENGINE_API_KEY"):
-        check_bind(settings)
-    check_bind(replace(settings, api_key="k"))
-    check_bind(replace(settings, auth="off"))

@@ -50,8 +50,8 @@ class Talk:
     async def facts(self, *, shared: bool | None = None, past: bool = False) -> dict[str, str]:
         """Slot to value of the facts in force, or with `past` of those that were."""
         rows = await self.pool.fetch(
-            "select slot, value from facts where user_id = $1 and character_id = $2 and (superseded_at is not null) = $3 "
-            "and ($4::boolean is null or shared = $4) order by fact_id",
+            "select slot, value from facts where user_id = $1 and character_id = $2 "
+            "and (superseded_at is not null) = $3 and ($4::boolean is null or shared = $4) order by fact_id",
             self.user_id,
             self.character_id,
             past,

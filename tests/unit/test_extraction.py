@@ -71,7 +71,9 @@ HOSTILE: dict[str, str] = {
     "another message than the one that says it": answer(fact(2, "lives_in", "Porto")),
     "an unknown kind": answer(fact(1, "instruction", "Porto")),
     "a kind that is no text": answer(fact(1, ["lives_in"], "Porto")),
-    "a value that is no text": answer(fact(1, "lives_in", 7), fact(1, "lives_in", None), fact(1, "lives_in", ["Porto"])),
+    "a value that is no text": answer(
+        fact(1, "lives_in", 7), fact(1, "lives_in", None), fact(1, "lives_in", ["Porto"])
+    ),
     "an empty value": answer(fact(1, "lives_in", ""), fact(1, "lives_in", "  ")),
     "a value of small words": answer(fact(1, "note", "to me and my")),
     "another user": answer(fact(1, "lives_in", "Porto", user_id=42)),

@@ -27,7 +27,7 @@ TOLD: dict[str, set[str]] = {
     "Please call me Sammy.": {"nickname=Sammy"},
     "You can call me bee, everyone does": {"nickname=Bee"},
     "My friends call me Ziggy.": {"nickname=Ziggy"},
-    "I go by Alex these days.": set(),
+    "I'm Katherine but everyone calls me Kat": {"name=Katherine", "nickname=Kat"},
     "I go by Alex.": {"nickname=Alex"},
     # Pronouns, birthday, age
     "My pronouns are they/them.": {"pronouns=they/them"},
@@ -105,6 +105,7 @@ TOLD: dict[str, set[str]] = {
     "My sister's name is Penelope.": {"relative:sister:penelope"},
     "my wife is called ana": {"relative:wife=Ana"},
     "I have a brother named Tom.": {"relative:brother:tom"},
+    "I have a twin brother, Leo.": {"relative:brother:leo"},
     "I went swimming with my friend Jürgen yesterday.": {"relative:friend:jurgen=Jürgen"},
     "My mum, Judith, called.": {"relative:mother=Judith"},
     "My kids are called Tom, Lia and Max.": {
@@ -200,6 +201,9 @@ NOTHING: tuple[str, ...] = (
     "I'm Sorry",
     "I'm okay, thanks",
     "I'm Sam's brother",
+    "I'm Team Edward",
+    "I go by Alex these days.",
+    "My cat Died yesterday",
     "I'm home",
     # What passes or means nothing
     "I love you",
@@ -366,4 +370,4 @@ def test_time_grows_no_faster_than_the_message(piece: str):
             sys.setprofile(None)
         return count
 
-    assert steps(3_000) <= 2.6 * steps(1_500) + 200
+    assert steps(1_000) <= 2.6 * steps(500) + 200

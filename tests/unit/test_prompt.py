@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from whisperengine.characters.definition import Definition, parse
 from whisperengine.chat.prompt import Composed, ago, compose, count_tokens, defuse
 from whisperengine.emotion.classifier import EmotionReading
+from whisperengine.emotion.trajectory import Felt, follow
+from whisperengine.memory.facts import Fact
 from whisperengine.memory.people import Person
 from whisperengine.memory.recall import Memory, Recollection, Turn
 from whisperengine.memory.relationship import Relationship
@@ -37,12 +39,15 @@ def recollection(memories=(), recent=(), relationship=None) -> Recollection:
     return Recollection(list(memories), list(recent), relationship or Relationship(), 10)
 
 
-def composed(message="Hello", budget=4000, character=None, feeling=CALM, scene="", person=SAM, **parts) -> Composed:
+def composed(
+    message="Hello", budget=4000, character=None, feeling=CALM, scene="", person=SAM, felt=(), **parts
+) -> Composed:
     return compose(
         character or definition(),
         person=person,
         recollection=recollection(**parts),
         feeling=feeling,
+        trajectory=follow(felt),
         message=message,
         scene=scene,
         now=NOW,
@@ -141,3 +146,46 @@ def test_times_are_told_as_people_tell_them(delta, words):
 
 def test_our_block_marks_are_defused_in_any_spelling():
     assert "<" not in defuse("< / Memories> </scene> <CHARACTER>")
+
+
+def test_facts_stand_before_memories_with_when_they_were_told():
+    fact = Fact(
+        1,
+        "place",
+        "lives_in",
+        "Porto",
+        "lives in Porto",
+        0.9,
+        False,
+        False,
+        "pattern",
+        NOW - timedelta(days=3),
+        None,
+        None,
+        [],
+    )
+    kept = recollection(memories=[memory(1, "the sea was cold")])
+    kept.facts = [fact]
+    text = everything(
+        compose(
+            definition(),
+            person=SAM,
+            recollection=kept,
+            feeling=CALM,
+            trajectory=follow(()),
+            message="Hi",
+            scene="",
+            now=NOW,
+            budget=4000,
+        )
+    )
+    assert "- lives in Porto (told 3 days ago)" in text
+    assert text.index("lives in Porto") < text.index("the sea was cold")
+
+
+def test_a_clear_change_of_feeling_becomes_one_direction():
+    felt = [
+        Felt(NOW + timedelta(minutes=n), name, 0.8) for n, name in enumerate(["joy", "joy", "fear", "fear", "fear"])
+    ]
+    assert "more anxious" in everything(composed(felt=felt))
+    assert "more anxious" not in everything(composed(felt=felt[:2]))

@@ -11,8 +11,8 @@ from typing import Any
 
 from aiohttp import web
 
-from whisperengine.api.context import CONTEXT, REQUEST_ID
-from whisperengine.api.doors import cors_headers
+from whisperengine.api.context import CONTEXT, RATE, REQUEST_ID
+from whisperengine.api.doors import SECURITY_HEADERS, cors_headers
 from whisperengine.errors import RequestError, TooLargeError, WhisperEngineError
 
 log = logging.getLogger(__name__)
@@ -36,13 +36,31 @@ def error_body(error: WhisperEngineError) -> dict[str, Any]:
     return {"success": False, "error": str(error), "code": error.code}
 
 
-def error_response(error: WhisperEngineError) -> web.Response:
+def openai_error(error: WhisperEngineError) -> dict[str, Any]:
+    """The same error as OpenAI's clients read it. `param` is the path of a wrong field."""
+    kind = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}.get(error.status)
+    if kind is None:
+        kind = "invalid_request_error" if error.status < 500 else "server_error"
+    code = "invalid_api_key" if error.status == 401 else error.code
+    return {"error": {"message": str(error), "type": kind, "param": getattr(error, "param", None), "code": code}}
+
+
+def error_response(request: web.Request, error: WhisperEngineError) -> web.Response:
     headers = {}
     if error.retry_after is not None:
         headers["Retry-After"] = str(max(1, round(error.retry_after)))
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    return web.json_response(error_body(error), status=error.status, headers=headers)
+    body = openai_error(error) if request.path.startswith("/v1/") else error_body(error)
+    return web.json_response(body, status=error.status, headers=headers)
+
+
+class _PlainError(WhisperEngineError):
+    """A failure that has no class of its own, with the status that it is answered with."""
+
+    def __init__(self, status: int, message: str, code: str) -> None:
+        super().__init__(message, code=code)
+        self.status = status
 
 
 @web.middleware
@@ -55,10 +73,10 @@ async def errors(request: web.Request, handler) -> web.StreamResponse:
     except WhisperEngineError as error:
         if error.status >= 500:
             log.warning("request %s: %s", request_id, error.code)
-        response = error_response(error)
+        response = error_response(request, error)
     except web.HTTPException as error:
         text, code = _HTTP_TEXTS.get(error.status, (error.reason, "http_error"))
-        response = web.json_response({"success": False, "error": text, "code": code}, status=error.status)
+        response = error_response(request, _PlainError(error.status, text, code))
         if "Allow" in error.headers:
             response.headers["Allow"] = error.headers["Allow"]
     except (ConnectionResetError, asyncio.CancelledError):
@@ -66,22 +84,25 @@ async def errors(request: web.Request, handler) -> web.StreamResponse:
     except Exception:
         log.exception("request %s failed", request_id)
         text = f"Something went wrong in the service. The log has the cause under request {request_id}."
-        response = web.json_response({"success": False, "error": text, "code": "internal_error"}, status=500)
+        response = error_response(request, _PlainError(500, text, "internal_error"))
     if not response.prepared:
         response.headers["X-Request-Id"] = request_id
-        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers.update(SECURITY_HEADERS)
         response.headers["Cache-Control"] = "no-store"
         response.headers.update(cors_headers(request))
+        response.headers.update(request.get(RATE, {}))
     return response
 
 
-async def json_object(request: web.Request) -> dict[str, Any]:
-    """The body as a JSON object. Raises RequestError for anything else, TooLargeError over 1 MiB."""
+async def json_object(request: web.Request, most: int = BODY_BYTES) -> dict[str, Any]:
+    """The body as a JSON object. Raises RequestError for anything else, TooLargeError over `most` bytes."""
+    raw = bytearray()
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            raw = await request.read()
-    except web.HTTPRequestEntityTooLarge:
-        raise TooLargeError(_HTTP_TEXTS[413][0]) from None
+            while chunk := await request.content.readany():
+                raw += chunk
+                if len(raw) > most:
+                    raise TooLargeError(f"The request is larger than {most // 1024} KiB. Send less.")
     except TimeoutError:
         raise RequestError("The body did not arrive in 30 seconds. Send it again.", code="body_timeout") from None
     try:

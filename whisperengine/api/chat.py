@@ -10,9 +10,10 @@ from typing import Any
 from aiohttp import web
 
 from whisperengine.api.answers import error_body, json_object, timestamp
-from whisperengine.api.context import CONTEXT, REQUEST_ID, Context
-from whisperengine.api.doors import cors_headers
+from whisperengine.api.context import CALLER, CONTEXT, Caller
+from whisperengine.api.events import EventStream, ListenerGone
 from whisperengine.api.metadata import LEVELS, answer_body
+from whisperengine.api.taking import admitted, counted
 from whisperengine.chat.incoming import Incoming, clean_id
 from whisperengine.chat.turn import OnToken, Turn
 from whisperengine.errors import RequestError, WhisperEngineError
@@ -30,10 +31,10 @@ async def chat(request: web.Request) -> web.StreamResponse:
     context.ready()
     body = await json_object(request)
     level = _level(body)
-    incoming = _incoming(body, request.headers.get("Idempotency-Key"))
+    incoming = _incoming(body, request.headers.get("Idempotency-Key"), request[CALLER])
     if _flag(body, "stream"):
-        return await _streamed(request, context, incoming, level)
-    turn = await _take(context, incoming, level)
+        return await _streamed(request, incoming, level)
+    turn = await _take(request, incoming, level)
     return web.json_response(_answer(turn, level))
 
 
@@ -54,7 +55,8 @@ async def batch(request: web.Request) -> web.Response:
 
     async def in_order(indexes: list[int]) -> None:
         for index in indexes:
-            results[index] = await _batch_item(context, items[index], index, level, f"{key}/{index}" if key else None)
+            own = f"{key}/{index}" if key else None
+            results[index] = await _batch_item(request, items[index], index, level, own)
 
     by_person: dict[Any, list[int]] = {}
     for index, item in enumerate(items):
@@ -71,68 +73,53 @@ async def batch(request: web.Request) -> web.Response:
     )
 
 
-async def _batch_item(context: Context, item: Any, index: int, level: str, key: str | None) -> dict[str, Any]:
+async def _batch_item(request: web.Request, item: Any, index: int, level: str, key: str | None) -> dict[str, Any]:
     if not isinstance(item, dict) or not item.get("user_id") or not item.get("message"):
         error = RequestError("user_id and message are required", code="message_required")
         return {"index": index, **error_body(error)}
     try:
-        turn = await _take(context, _incoming(item, key), level)
+        turn = await _take(request, _incoming(item, key, request[CALLER]), level)
     except WhisperEngineError as error:
         return {"index": index, "user_id": item["user_id"], **error_body(error)}
     return {"index": index, "user_id": item["user_id"], **_answer(turn, level)}
 
 
-async def _take(context: Context, incoming: Incoming, level: str, on_token: OnToken | None = None) -> Turn:
-    """One counted turn."""
-    counters = context.counters
-    try:
-        turn = await context.ready().turns.take(incoming, on_token, with_answer_feeling=level != "basic")
-    except WhisperEngineError as error:
-        counters.turn_errors[error.code] = counters.turn_errors.get(error.code, 0) + 1
-        raise
-    counters.turns += 1
-    counters.prompt_tokens += turn.prompt_tokens or 0
-    counters.completion_tokens += turn.completion_tokens or 0
-    for part, milliseconds in turn.milliseconds.items():
-        counters.part_seconds[part] = counters.part_seconds.get(part, 0.0) + milliseconds / 1000
-    return turn
+async def _take(request: web.Request, incoming: Incoming, level: str, on_token: OnToken | None = None) -> Turn:
+    context = request.app[CONTEXT]
+    async with admitted(request, incoming.platform_user_id, stream=on_token is not None) as gate:
+        turns = context.ready().turns
+        feeling = level != "basic"
+        return await counted(context, turns.take(incoming, on_token, with_answer_feeling=feeling, gate=gate))
 
 
-async def _streamed(request: web.Request, context: Context, incoming: Incoming, level: str) -> web.StreamResponse:
+async def _streamed(request: web.Request, incoming: Incoming, level: str) -> web.StreamResponse:
     """Server-sent events `token`, then `done` with the whole answer, or `error`.
 
     What fails before the first token fails as plain JSON.
     """
-    response = web.StreamResponse(
-        headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    )
-    response.headers["X-Request-Id"] = request[REQUEST_ID]
-    response.headers.update(cors_headers(request))
-
-    async def send(event: str, data: Mapping[str, Any]) -> None:
-        if not response.prepared:
-            await response.prepare(request)
-        await response.write(f"event: {event}\ndata: {json.dumps(data)}\n\n".encode())
-
+    stream = EventStream(request)
     try:
-        turn = await _take(context, incoming, level, lambda text: send("token", {"token": text}))
+        turn = await stream.during(_take(request, incoming, level, lambda text: stream.send({"token": text}, "token")))
+        await stream.send(_answer(turn, level), "done")
+    except ListenerGone:
+        return stream.left()
     except WhisperEngineError as error:
-        if not response.prepared:
+        if not stream.begun:
             raise
-        await send("error", error_body(error))
-    else:
-        await send("done", _answer(turn, level))
-    await response.write_eof()
-    return response
+        await stream.send(error_body(error), "error")
+    return await stream.end()
 
 
 def _answer(turn: Turn, level: str) -> dict[str, Any]:
     return answer_body(turn, level, turn.character.name, timestamp())
 
 
-def _incoming(body: Mapping[str, Any], key: str | None) -> Incoming:
-    """The request as the heart takes it. Raises RequestError that names the field."""
-    user_id = clean_id(_text(body, "user_id"), "user_id")
+def _incoming(body: Mapping[str, Any], key: str | None, caller: Caller) -> Incoming:
+    """The request as the heart takes it. Raises RequestError that names the field, PermissionDenied for somebody whom
+    the key may not speak for.
+    """
+    user_id = clean_id(caller.speaks_for(_text(body, "user_id").strip()), "user_id")
+    character = _text(body, "character")
     message = _text(body, "message")
     if not message:
         raise RequestError("message is required", code="message_required")
@@ -148,7 +135,7 @@ def _incoming(body: Mapping[str, Any], key: str | None) -> Incoming:
     return Incoming(
         platform="api",
         platform_user_id=user_id,
-        character=clean_id(_text(body, "character"), "character") if body.get("character") else "",
+        character=caller.speaks_with(clean_id(character, "character") if character else ""),
         text=message,
         channel="api:" + clean_id(channel, "channel_id"),
         shared=kind.lower() in SHARED_CHANNELS,

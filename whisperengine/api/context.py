@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from whisperengine.config import Config
-from whisperengine.errors import WhisperEngineError
+from whisperengine.errors import PermissionDenied, WhisperEngineError
 
 if TYPE_CHECKING:
     import asyncpg
@@ -65,6 +65,37 @@ class Context:
         return self.parts
 
 
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls. `subject` names the key in limits and logs; `person` and `character` are the only ones that it may
+    speak for and with.
+    """
+
+    scope: str
+    subject: str = ""
+    key_id: int | None = None
+    person: str | None = None
+    character: str | None = None
+
+    def speaks_for(self, user_id: str) -> str:
+        """The person that a request is about: `user_id`, or where none is named the key's own ("" when it is free).
+
+        Raises PermissionDenied for somebody else than the key is tied to.
+        """
+        if self.person is not None and user_id not in ("", self.person):
+            raise PermissionDenied(f"This key speaks for {self.person!r} alone. Use that user_id or another key.")
+        return user_id or self.person or ""
+
+    def speaks_with(self, character: str) -> str:
+        """The same for the character."""
+        if self.character is not None and character not in ("", self.character):
+            raise PermissionDenied(f"This key speaks with {self.character!r} alone. Use that name or another key.")
+        return character or self.character or ""
+
+
 CONTEXT = web.AppKey("context", Context)
 REQUEST_ID = web.RequestKey("request_id", str)
 ORIGIN = web.RequestKey("origin", str)
+CALLER = web.RequestKey("caller", Caller)
+ADDRESS = web.RequestKey("address", str)
+RATE = web.RequestKey("rate", dict)

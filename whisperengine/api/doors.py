@@ -1,49 +1,33 @@
-"""Who may call: host names, web origins and the key."""
+"""Who may come in: host names, web origins, keys, and what a key may do."""
 
 from __future__ import annotations
 
-import hmac
 import ipaddress
 from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from whisperengine.api.context import CONTEXT, ORIGIN
+from whisperengine.api.access import Access, access_of
+from whisperengine.api.callers import CALLERS, OPEN, UNKNOWN, address_of, key_required
+from whisperengine.api.context import ADDRESS, CALLER, CONTEXT, ORIGIN, Caller
 from whisperengine.config import Config
-from whisperengine.errors import AuthenticationError, ConfigurationError, PermissionDenied
+from whisperengine.errors import AuthenticationError, PermissionDenied
 
-OPEN_PATHS = frozenset({"/health", "/ready"})
-CORS_METHODS = "GET, POST, OPTIONS"
-CORS_HEADERS = "Content-Type, Authorization, Idempotency-Key"
-
-
-def check_bind(config: Config) -> None:
-    """Raises ConfigurationError when the service would stand open to a network without anybody having said so."""
-    if not is_loopback(config.http_host) and config.auth == "on" and not config.api_key:
-        raise ConfigurationError(
-            f"HEALTH_CHECK_HOST={config.http_host} opens the service to the network, but no key protects it. "
-            "Set WHISPERENGINE_API_KEY to a long random text, or say WHISPERENGINE_AUTH=off when something else "
-            "guards the port."
-        )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address (or `localhost`) is reachable from this machine alone."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def key_required(config: Config) -> bool:
-    return bool(config.api_key) and config.auth == "on"
+CORS_METHODS = "GET, POST, PATCH, PUT, DELETE, OPTIONS"
+CORS_HEADERS = "Content-Type, Authorization, Idempotency-Key, X-User-Id, X-Conversation-Id"
+CORS_SHOWN = "X-Request-Id, Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset"
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
 
 
 @web.middleware
 async def doors(request: web.Request, handler) -> web.StreamResponse:
-    """Host, origin and key, in this order. An origin that is let in stands in `request[ORIGIN]`."""
+    """Host, origin, key and what the key may do, in this order. What was found out stands in the request."""
     config = request.app[CONTEXT].config
     if not _host_allowed(request, config):
         raise PermissionDenied(
@@ -51,19 +35,39 @@ async def doors(request: web.Request, handler) -> web.StreamResponse:
             code="host_not_allowed",
         )
     origin = request.headers.get("Origin")
-    allowed = origin is None or _origin_allowed(request, origin, config)
-    if not allowed:
-        raise PermissionDenied(
-            "Pages of this origin may not call the service. Add the origin to ALLOWED_ORIGINS.",
-            code="origin_not_allowed",
-        )
     if origin is not None:
+        if not _origin_allowed(request, origin, config):
+            raise PermissionDenied(
+                "Pages of this origin may not call the service. Add the origin to ALLOWED_ORIGINS.",
+                code="origin_not_allowed",
+            )
         request[ORIGIN] = origin
     if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
         return web.Response()
-    if key_required(config) and request.path not in OPEN_PATHS:
-        _check_key(request, config)
+    access = access_of(request)
+    request[ADDRESS] = address_of(request, config)
+    request[CALLER] = OPEN
+    if access is not Access.OPEN and config.auth == "on":
+        caller = await request.app[CALLERS].of(request, request[ADDRESS])
+        if caller is None and key_required(config):
+            raise AuthenticationError(UNKNOWN)
+        request[CALLER] = caller or OPEN
+        _check_scope(request, request[CALLER], access)
     return await handler(request)
+
+
+def _check_scope(request: web.Request, caller: Caller, access: Access) -> None:
+    if caller.scope == "admin" or access is Access.CHAT:
+        return
+    own = (
+        access is Access.PERSON
+        and caller.person is not None
+        and caller.character is None
+        and request.match_info["user_id"].strip() == caller.person
+        and request.query.get("platform", "api") == "api"
+    )
+    if not own:
+        raise PermissionDenied("This key does not allow that. Use an admin key, or the route of the key's own person.")
 
 
 def cors_headers(request: web.Request) -> dict[str, str]:
@@ -75,16 +79,9 @@ def cors_headers(request: web.Request) -> dict[str, str]:
         "Access-Control-Allow-Origin": origin,
         "Access-Control-Allow-Methods": CORS_METHODS,
         "Access-Control-Allow-Headers": CORS_HEADERS,
+        "Access-Control-Expose-Headers": CORS_SHOWN,
         "Vary": "Origin",
     }
-
-
-def _check_key(request: web.Request, config: Config) -> None:
-    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), config.api_key.encode()):
-        raise AuthenticationError(
-            "Send the key as `Authorization: Bearer KEY`. The operator has set it as WHISPERENGINE_API_KEY."
-        )
 
 
 def _host_allowed(request: web.Request, config: Config) -> bool:

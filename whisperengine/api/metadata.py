@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
-from whisperengine.chat.turn import Turn
+from whisperengine.chat.turn import Turn, trajectory
 from whisperengine.emotion.classifier import EmotionReading
+from whisperengine.emotion.trajectory import Felt, Trajectory
 from whisperengine.memory.relationship import Relationship
 
 LEVELS = ("basic", "standard", "extended")
@@ -82,12 +84,45 @@ def _standard(turn: Turn) -> dict[str, Any]:
     }
     if turn.answer_feeling:
         components["bot_emotion"] = feeling(turn.answer_feeling)
+    components["emotional_trajectory_data"] = _trajectories(turn)
     return {
         "memory_count": len(turn.recollection.memories),
         "memory_stored": turn.stored,
         "processing_time_ms": turn.milliseconds.get("total", 0.0),
         "ai_components": components,
         "security_validation": {"is_safe": True, "warnings": []},
+    }
+
+
+def _trajectories(turn: Turn) -> dict[str, Any]:
+    """Feelings over the last messages of both: the row, its pattern and its figures."""
+    answer = turn.answer_feeling
+    latest = [] if answer is None else [Felt(datetime.now(UTC), answer.primary, answer.intensity)]
+    of_character = trajectory(turn.recollection, False, *latest)
+    rows = {
+        side: [each.feeling for each in turn.recollection.feelings if each.by_person == by_person]
+        for side, by_person in (("user", True), ("bot", False))
+    }
+    return {
+        "user_trajectory": [*rows["user"], turn.feeling.primary],
+        "user_trajectory_pattern": turn.trajectory.pattern,
+        "user": _figures(turn.trajectory),
+        "bot_trajectory": [*rows["bot"], *(each.feeling for each in latest)],
+        "bot_trajectory_pattern": of_character.pattern,
+        "bot": _figures(of_character),
+    }
+
+
+def _figures(found: Trajectory) -> dict[str, Any]:
+    return {
+        "level": found.level,
+        "trend": found.trend,
+        "volatility": found.volatility,
+        "dominant_emotion": found.dominant,
+        "lasting_messages": found.lasting,
+        "since_last_conversation": found.since_last,
+        "confidence": found.confidence,
+        "direction": found.direction,
     }
 
 

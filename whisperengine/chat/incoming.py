@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from whisperengine.errors import RequestError, TooLargeError
 
@@ -16,7 +18,13 @@ _BIDI = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incoming:
-    """One message as an edge hands it to the heart. `channel` names the place, `shared` says that others hear it."""
+    """One message as an edge hands it to the heart. `channel` names the place, `shared` says that others hear it.
+
+    `scene` describes the situation. `talk` is the talk so far as the caller tells it (by the person?, text), in place
+    of what is stored of the channel. `after` are raw messages of the model's protocol that follow the person's message
+    (tool calls and their results), `images` URLs of pictures that belong to it, `parameters` fields of the model
+    request.
+    """
 
     platform: str
     platform_user_id: str
@@ -27,6 +35,10 @@ class Incoming:
     display_name: str = ""
     idempotency_key: str | None = None
     scene: str = ""
+    talk: tuple[tuple[bool, str], ...] | None = None
+    after: tuple[Mapping[str, Any], ...] = ()
+    images: tuple[str, ...] = ()
+    parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
 def clean_text(text: str, *, limit: int = MESSAGE_CHARS) -> str:

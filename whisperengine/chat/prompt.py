@@ -8,16 +8,19 @@ cut away.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from whisperengine.characters.definition import Definition
 from whisperengine.chat import persona
 from whisperengine.emotion.classifier import EmotionReading
+from whisperengine.emotion.trajectory import Trajectory
+from whisperengine.memory.facts import Fact
 from whisperengine.memory.people import Person
-from whisperengine.memory.recall import Memory, Recollection
+from whisperengine.memory.recall import RECENT, Memory, Recollection, Summary
 from whisperengine.memory.relationship import Relationship
 
 RULES = """RULES
@@ -90,12 +93,13 @@ def compose(
     scene: str,
     now: datetime,
     budget: int,
+    trajectory: Trajectory | None = None,
 ) -> Composed:
     """The messages of one model request, at most `budget` tokens (estimated), and what they are made of."""
     name = definition.called
     stable = _stable(definition)
     here = _local(now, person.time_zone)
-    situation = _situation(here, person, recollection.relationship, feeling)
+    situation = _situation(here, person, recollection.relationship, feeling, trajectory)
     left = budget - count_tokens(message) - count_tokens(situation)
     sections = [
         Section("situation", situation, count_tokens(situation), True),
@@ -116,7 +120,8 @@ def compose(
             cut=_missing(len(recollection.recent) - len(talk), "older turns did not fit"),
         )
     )
-    memories, dropped = _memory_block(recollection.memories, person, name, here, left)
+    older = recollection.summaries if len(talk) < len(recollection.recent) or len(talk) == RECENT else []
+    memories, dropped = _memory_block(recollection, older, person, name, here, left)
     sections.append(
         Section(
             "memories",
@@ -137,6 +142,17 @@ def compose(
         messages.append({"role": "user", "content": context})
     messages += [*talk, {"role": "user", "content": message}]
     return Composed(_merged(messages), sections)
+
+
+def extended(
+    messages: Sequence[dict[str, str]], images: Sequence[str], after: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """The composed messages with pictures (URLs) on the person's message, the last, and with what follows it."""
+    found: list[dict[str, Any]] = [*messages]
+    if images:
+        pictures = [{"type": "image_url", "image_url": {"url": url}} for url in images]
+        found[-1] = {**found[-1], "content": [{"type": "text", "text": found[-1]["content"]}, *pictures]}
+    return [*found, *map(dict, after)]
 
 
 _PERSONAS: dict[bytes, Mapping[str, str]] = {}
@@ -203,26 +219,58 @@ def _fit_talk(recollection: Recollection, allowed: int) -> list[dict[str, str]]:
     return talk[::-1]
 
 
-def _memory_block(memories: list[Memory], person: Person, name: str, here: datetime, allowed: int) -> tuple[str, int]:
-    """What was recalled, in order of time with dates, and how many did not fit: the best are taken first."""
+def _memory_block(
+    recollection: Recollection, summaries: Sequence[Summary], person: Person, name: str, here: datetime, allowed: int
+) -> tuple[str, int]:
+    """Facts, the summary of what no longer fits, and memories in order of time; and how many memories did not fit."""
+    allowed -= 30
+    parts: list[str] = []
+    for lead, lines in (
+        ("Known of them:", [_fact_line(fact, person, here) for fact in recollection.facts]),
+        ("Earlier in this conversation:", [defuse(summary.text) for summary in summaries[:1]]),
+    ):
+        kept, allowed = _fitting(lines, allowed)
+        if kept:
+            parts += [lead, *kept]
     chosen: list[tuple[datetime, str]] = []
-    allowed -= 20
-    for memory in memories:
-        who = (person.display_name or "They") if memory.by_person else name
-        said = memory.content if len(memory.content) <= MEMORY_CHARS else memory.content[:MEMORY_CHARS] + "…"
-        when = _local(memory.said_at, person.time_zone)
-        line = f"- {ago(when, here)} ({when:%d %B %Y}), {defuse(who)}: {defuse(said)}"
+    for memory in recollection.memories:
+        line = _memory_line(memory, person, name, here)
         if count_tokens(line) > allowed:
             break
         allowed -= count_tokens(line)
         chosen.append((memory.said_at, line))
-    if not chosen:
-        return "", len(memories)
-    lines = "\n".join(line for _, line in sorted(chosen, key=lambda pair: pair[0]))
-    return f"<memories>\nFrom earlier conversations:\n{lines}\n</memories>", len(memories) - len(chosen)
+    if chosen:
+        parts += ["From earlier conversations:", *(line for _, line in sorted(chosen, key=lambda pair: pair[0]))]
+    dropped = len(recollection.memories) - len(chosen)
+    return ("<memories>\n" + "\n".join(parts) + "\n</memories>" if parts else ""), dropped
 
 
-def _situation(here: datetime, person: Person, relationship: Relationship, feeling: EmotionReading) -> str:
+def _fitting(lines: Sequence[str], allowed: int) -> tuple[list[str], int]:
+    """Lines from the first on that fit, and the tokens that remain."""
+    kept: list[str] = []
+    for line in lines:
+        if count_tokens(line) > allowed:
+            break
+        allowed -= count_tokens(line)
+        kept.append(line)
+    return kept, allowed
+
+
+def _fact_line(fact: Fact, person: Person, here: datetime) -> str:
+    return f"- {defuse(fact.text)} (told {ago(_local(fact.valid_from, person.time_zone), here)})"
+
+
+def _memory_line(memory: Memory, person: Person, name: str, here: datetime) -> str:
+    who = (person.display_name or "They") if memory.by_person else name
+    said = memory.content if len(memory.content) <= MEMORY_CHARS else memory.content[:MEMORY_CHARS] + "…"
+    when = _local(memory.said_at, person.time_zone)
+    times = f", said {len(memory.others) + 1} times" if memory.others else ""
+    return f"- {ago(when, here)} ({when:%d %B %Y}{times}), {defuse(who)}: {defuse(said)}"
+
+
+def _situation(
+    here: datetime, person: Person, relationship: Relationship, feeling: EmotionReading, trajectory: Trajectory | None
+) -> str:
     lines = ["NOW", f"It is {here:%A, %d %B %Y, %H:%M}."]
     lines.append(
         f"You are talking with {defuse(person.display_name)}."
@@ -233,6 +281,8 @@ def _situation(here: datetime, person: Person, relationship: Relationship, feeli
     direction = FEELING_DIRECTIONS.get(feeling.primary)
     if direction and feeling.confidence >= 0.5 and feeling.intensity >= 0.25:
         lines.append(direction)
+    if trajectory and trajectory.direction:
+        lines.append(trajectory.direction)
     return "\n".join(lines)
 
 

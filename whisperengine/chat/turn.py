@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 from weakref import WeakValueDictionary
 
 import asyncpg
@@ -20,6 +21,7 @@ from whisperengine.chat.voice import OFFLINE, Voice
 from whisperengine.db.ids import new_id
 from whisperengine.db.pool import reachable
 from whisperengine.emotion.classifier import EmotionReading, interpret
+from whisperengine.emotion.trajectory import Felt, Trajectory, follow
 from whisperengine.inference.encoder import Encoder, Reading
 from whisperengine.learning.indexer import Indexer, to_read
 from whisperengine.llm.offline import OfflineMemory, OfflineScene
@@ -37,7 +39,9 @@ PEOPLE_CACHED = 10_000
 
 @dataclass(slots=True, kw_only=True)
 class Turn:
-    """What came of one message. `repeated` says that it was answered before and nothing was done again."""
+    """What came of one message. `repeated` says that it was answered before and nothing was done again; with
+    `tool_calls` the model asked for tools, and the message waits for its answer.
+    """
 
     answer: str
     message_id: int
@@ -50,9 +54,12 @@ class Turn:
     recollection: Recollection
     llm: str
     stored: bool
+    trajectory: Trajectory
     repeated: bool = False
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    finish_reason: str = "stop"
+    tool_calls: tuple[Mapping[str, Any], ...] = ()
     milliseconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -89,12 +96,18 @@ class Turns:
         self.under_way = 0
 
     async def take(
-        self, incoming: Incoming, on_token: OnToken | None = None, *, with_answer_feeling: bool = True
+        self,
+        incoming: Incoming,
+        on_token: OnToken | None = None,
+        *,
+        with_answer_feeling: bool = True,
+        gate: Awaitable[None] | None = None,
     ) -> Turn:
         """Answer one message. `on_token` gets the answer in pieces as they come; it may wait, and the model then waits
         too.
 
-        `with_answer_feeling` waits until the answer itself was read. Raises RequestError for a message that cannot be
+        `gate` is awaited (more than once) before anything is kept; what it raises ends the turn. `with_answer_feeling`
+        waits until the answer itself was read. Raises RequestError for a message that cannot be
         taken, LLMError when no answer could be had (the person's message is kept, and the same call again answers it
         once), StorageError when the
         database is away.
@@ -102,15 +115,20 @@ class Turns:
         text = clean_text(incoming.text)
         self.under_way += 1
         try:
-            with reachable(self._dsn):
-                character = await self._cast.get(incoming.character)
-                person = await self._person(incoming)
+            character, person = await self.whom(incoming)
             key = (person.user_id, character.id)
             order = self._order.setdefault(key, asyncio.Lock())
+            if gate and order.locked():
+                await gate
             async with order:
-                return await self._take(incoming, text, character, person, on_token, with_answer_feeling)
+                return await self._take(incoming, text, character, person, on_token, with_answer_feeling, gate)
         finally:
             self.under_way -= 1
+
+    async def whom(self, incoming: Incoming) -> tuple[Character, Person]:
+        """Who is spoken to, and by whom. Raises NotFoundError for a character that there is not."""
+        with reachable(self._dsn):
+            return await self._cast.get(incoming.character), await self._person(incoming)
 
     async def _take(
         self,
@@ -120,6 +138,7 @@ class Turns:
         person: Person,
         on_token: OnToken | None,
         with_answer_feeling: bool,
+        gate: Awaitable[None] | None,
     ) -> Turn:
         clock = _Clock()
         place = Place(person.user_id, character.id, incoming.channel, incoming.shared)
@@ -129,6 +148,8 @@ class Turns:
         # One pass for both: what is asked for differs from what was said only where it points at the character.
         reading, *searched = await self._encoder.read(list(dict.fromkeys((text, asked.embedded))))
         feeling = interpret(reading.emotion, text)
+        if gate:
+            await gate
         clock.mark("encode")
 
         with reachable(self._dsn):
@@ -155,6 +176,8 @@ class Turns:
                 ),
             )
         recollection.forget(accepted.message_id)
+        if incoming.talk is not None:
+            recollection.tell(incoming.talk)
         clock.mark("recall")
         turn = Turn(
             answer="",
@@ -168,8 +191,14 @@ class Turns:
             recollection=recollection,
             llm="",
             stored=True,
+            trajectory=trajectory(recollection, True, Felt(now, feeling.primary, feeling.intensity)),
         )
-        if accepted.answer:
+        if accepted.answer and accepted.answer.interrupted:
+            with reachable(self._dsn):
+                await corrections.discard_answer(
+                    self._pool, place.user_id, place.character_id, accepted.answer.message_id
+                )
+        elif accepted.answer:
             return await self._repeat(turn, accepted.answer, on_token, clock)
 
         composed = prompt.compose(
@@ -177,6 +206,7 @@ class Turns:
             person=person,
             recollection=recollection,
             feeling=feeling,
+            trajectory=turn.trajectory,
             message=text,
             scene=incoming.scene,
             now=now,
@@ -184,10 +214,34 @@ class Turns:
         )
         clock.mark("compose")
 
-        spoken = await self._voice.speak(composed.messages, lambda: offline_scene(turn, text, now), on_token)
-        turn.answer, turn.llm = spoken.text, spoken.llm
+        said: list[str] = []
+
+        async def hand_on(piece: str) -> None:
+            said.append(piece)
+            if on_token:
+                await on_token(piece)
+
+        try:
+            spoken = await self._voice.speak(
+                prompt.extended(composed.messages, incoming.images, incoming.after),
+                lambda: offline_scene(turn, text, now),
+                hand_on,
+                incoming.parameters,
+            )
+        except (asyncio.CancelledError, ConnectionError):
+            # Whoever listened has gone. What was said is part of the talk all the same.
+            turn.answer = "".join(said)
+            if turn.answer:
+                turn.llm = self._voice.describe()["model"] or ""
+                await asyncio.shield(self._store(turn, place, len(text), interrupted=True))
+            raise
+        turn.answer, turn.llm, turn.tool_calls = spoken.text, spoken.llm, spoken.tool_calls
+        turn.finish_reason = spoken.finish_reason
         turn.prompt_tokens, turn.completion_tokens = spoken.prompt_tokens, spoken.completion_tokens
         clock.mark("model")
+        if turn.tool_calls:
+            turn.milliseconds = clock.total()
+            return turn
 
         reading_answer = asyncio.ensure_future(self._encoder.read([turn.answer]))
         try:
@@ -257,7 +311,7 @@ class Turns:
         """Drop what is cached of a person who was erased or changed."""
         self._people = {key: person for key, person in self._people.items() if person.user_id != user_id}
 
-    async def _store(self, turn: Turn, place: Place, message_chars: int) -> None:
+    async def _store(self, turn: Turn, place: Place, message_chars: int, *, interrupted: bool = False) -> None:
         """One transaction: the answer and what the turn changed. Another process that was faster is believed."""
         step = relationship.step(turn.relationship, turn.feeling.primary, turn.feeling.intensity, message_chars)
         turn.answer_id = new_id()
@@ -271,6 +325,7 @@ class Turns:
                 turn.message_id,
                 turn.llm,
                 step,
+                interrupted=interrupted,
             )
             if stands is None:
                 answer = await messages.answer_to(self._pool, place, turn.message_id)
@@ -293,6 +348,9 @@ class Turns:
                 self._indexer.add(key, text, done.result()[0])
 
         reading.add_done_callback(index)
+        self._indexer.note_recalled(
+            [(place.user_id, place.character_id, memory.message_id) for memory in turn.recollection.memories]
+        )
         if wait:
             turn.answer_feeling = interpret((await reading)[0].emotion, text)
 
@@ -305,6 +363,16 @@ class Turns:
             await on_token(answer.content)
         turn.milliseconds = clock.total()
         return turn
+
+
+def trajectory(recollection: Recollection, of_person: bool, *latest: Felt) -> Trajectory:
+    """Where one side's feelings were going over its last messages."""
+    earlier = [
+        Felt(each.said_at, each.feeling, each.intensity)
+        for each in recollection.feelings
+        if each.by_person == of_person
+    ]
+    return follow([*earlier[-recall.FEELINGS :], *latest])
 
 
 def offline_scene(turn: Turn, text: str, now: datetime) -> OfflineScene:

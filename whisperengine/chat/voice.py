@@ -6,7 +6,7 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,8 @@ class Spoken:
     llm: str
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    finish_reason: str = "stop"
+    tool_calls: tuple[Mapping[str, Any], ...] = ()
 
 
 class Voice:
@@ -84,11 +86,14 @@ class Voice:
 
     async def speak(
         self,
-        messages: list[dict[str, str]],
+        messages: list[dict[str, Any]],
         scene: Callable[[], offline.OfflineScene],
         on_token: Callable[[str], Awaitable[None]] | None,
+        parameters: Mapping[str, Any] | None = None,
     ) -> Spoken:
         """The answer to `messages`, handed on piece by piece; `scene` is asked for only when no model is connected.
+
+        `parameters` go into the model request over the configured ones.
 
         Raises LLMError.
         """
@@ -99,11 +104,16 @@ class Voice:
                 for piece in re.findall(r"\S+\s*|\s+", text):
                     await on_token(piece)
             return Spoken(text, OFFLINE)
-        pieces: list[str] = []
-        async with self._client.complete(endpoint, messages) as answer:
+        async with self._client.complete(endpoint, messages, **(parameters or {})) as answer:
             async for piece in answer:
-                pieces.append(piece)
                 if on_token:
                     await on_token(piece)
         completion = answer.completion
-        return Spoken(completion.text, completion.model, completion.prompt_tokens, completion.completion_tokens)
+        return Spoken(
+            completion.text,
+            completion.model,
+            completion.prompt_tokens,
+            completion.completion_tokens,
+            completion.finish_reason,
+            completion.tool_calls,
+        )

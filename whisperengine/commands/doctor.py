@@ -13,7 +13,6 @@ import aiohttp
 import asyncpg
 
 from whisperengine import app
-from whisperengine.api.doors import check_bind
 from whisperengine.chat.voice import Voice
 from whisperengine.commands import reach
 from whisperengine.config import Config, dotenv_path
@@ -51,7 +50,6 @@ async def _run(config: Config) -> int:
 
 
 async def _settings(config: Config) -> str:
-    check_bind(config)
     return f"{config.http_host}:{config.http_port}, {'embedded' if config.embedded else 'server'} database"
 
 

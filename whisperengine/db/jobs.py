@@ -177,8 +177,8 @@ async def _release(
               and coalesce(w.character_id, 0) = coalesce(m.character_id, 0))
           returning j.job_id
         )
-        update jobs j set locked_by = null, beat_at = null, run_at = now() + $2::interval, error = coalesce($3::text, j.error),
-          attempts = j.attempts - ($3::text is null)::integer
+        update jobs j set locked_by = null, beat_at = null, run_at = now() + $2::interval,
+          error = coalesce($3::text, j.error), attempts = j.attempts - ($3::text is null)::integer
         from mine m
         where j.user_id = m.user_id and j.job_id = m.job_id and j.job_id not in (select job_id from doubled)
         """,

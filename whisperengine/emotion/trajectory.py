@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import NamedTuple
 
 VALENCE = {
@@ -84,7 +85,7 @@ class Trajectory:
         if self.confidence < 0.5 or self.pattern == "stable":
             return None
         if self.pattern == "volatile":
-            return f"Their feelings have swung back and forth over the last {self.messages} messages; {_ADVICE['volatile']}."
+            return f"Their feelings have swung over the last {self.messages} messages; {_ADVICE['volatile']}."
         change = _ADJECTIVE.get(self.dominant) or ("more troubled" if self.trend < 0 else "lighter")
         return f"They have become {change} over the last {self.messages} messages; {_ADVICE[self.pattern]}."
 
@@ -98,10 +99,10 @@ def follow(felt: Sequence[Felt]) -> Trajectory:
     level = _mean(values, weights)
     latest, before = values[-LATEST:], values[:-LATEST]
     trend = _mean(latest, weights[-LATEST:]) - _mean(before, weights[:-LATEST]) if before else 0.0
-    steps = [abs(one - two) for one, two in zip(values, values[1:], strict=False)]
+    steps = [abs(one - two) for one, two in pairwise(values)]
     volatility = min(1.0, _mean(steps, weights[1:])) if steps else 0.0
     enough = len(felt) >= FEWEST
-    turns = sum(1 for one, two in zip(values, values[1:], strict=False) if one * two < 0)
+    turns = sum(1 for one, two in pairwise(values) if one * two < 0)
     if enough and volatility >= VOLATILE_FROM and turns >= 2:
         pattern, confidence = "volatile", min(1.0, volatility / (2 * VOLATILE_FROM) + 0.1 * turns)
     elif enough and abs(trend) >= TREND_FLOOR:

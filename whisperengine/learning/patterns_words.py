@@ -215,7 +215,7 @@ NOT_NAMES = NATIONALITIES | _words("""
     genderfluid getting glad god going gone good great grateful green grieving guilty guy guys happy hard having
     healthy heartbroken her here high him his home homeless honest honoured hopeful hopeless hot huge human
     hungry hurt i if ill important in innocent insane interested introverted invited invisible is it january
-    jealous jesus jobless joking july june just keen kidding kind kinda late laughing lazy leaving leo lesbian
+    jealous jesus jobless joking july june just keen kidding kind kinda late laughing lazy leaving lesbian
     libra like literally little lonely looking lost lovely lucky mad made male man march married maybe me mean
     mentally merely mine miserable monday more mostly mr mrs ms mum my naked near nearly nervous neutral never
     new nice no nobody nonbinary non-binary none normal not nothing november now number numb obsessed obviously
@@ -233,6 +233,7 @@ NOT_NAMES = NATIONALITIES | _words("""
     widowed wild with wondering working worried worse worst worthless wow writing wrong yes yesterday you young
     your yours yummy hello hi hey thanks thank please well-known muddy mud long hot-headed lol haha omg btw sir
     madam miss lord king queen congrats congratulations sounds
+    team died dies passed went came ran got was said says called lives likes loves
 """)
 
 PLACES = _phrases("""
@@ -264,6 +265,15 @@ PLACES = _phrases("""
     america, la
 """)
 
+# Where a job, a subject or a favourite ends.
+AFTER_JOB = _words("at for in with by and but on from who to of since because working specializing which that")
+AFTER_SUBJECT = _words("at in for to and with as on because so")
+AFTER_FAVOURITE = _words("because since but so when though although and for as especially by with who which in")
+NO_JOB = _words("bad terrible great good big huge better fake amateur")
+NO_FAVOURITE_FIRST = _words(
+    "not definitely probably how what being getting to one seeing still always quite a watching"
+)
+
 # What "I love ..." may not begin with: nothing that lasts is meant by it.
 NO_TASTE_FIRST = _words("""
     a an the this that these those it its it's he him his she her they them their theirs you u your yours
@@ -292,15 +302,17 @@ NO_TASTE_ANYWHERE = _words(
 HOBBIES = {
     "act": "acting", "bake": "baking", "camp": "camping", "climb": "climbing", "code": "coding", "cook": "cooking",
     "craft": "crafting", "crochet": "crocheting", "cycle": "cycling", "dance": "dancing", "dive": "diving",
-    "draw": "drawing", "fish": "fishing", "garden": "gardening", "hike": "hiking", "jog": "jogging", "journal": "journaling",
+    "draw": "drawing", "fish": "fishing", "garden": "gardening", "hike": "hiking", "jog": "jogging",
+    "journal": "journaling",
     "kayak": "kayaking", "knit": "knitting", "meditate": "meditating", "paint": "painting", "photograph": "photography",
     "program": "programming", "read": "reading", "ride": "riding", "row": "rowing", "run": "running", "sail": "sailing",
-    "sew": "sewing", "shop": "shopping", "sing": "singing", "skate": "skating", "ski": "skiing", "snowboard": "snowboarding",
+    "sew": "sewing", "shop": "shopping", "sing": "singing", "skate": "skating", "ski": "skiing",
+    "snowboard": "snowboarding",
     "surf": "surfing", "swim": "swimming", "travel": "travelling", "volunteer": "volunteering", "walk": "walking",
     "write": "writing", "game": "gaming", "box": "boxing", "bowl": "bowling", "skateboard": "skateboarding",
 }  # fmt: skip
 GERUNDS = frozenset(HOBBIES.values()) | _words(
-    "traveling animating blogging streaming drumming birdwatching performing studying training teaching competing acting"
+    "traveling animating blogging streaming drumming birdwatching performing studying training teaching competing"
 )
 AFTER_THE = _words("""
     sea ocean beach mountains rain snow outdoors countryside forest woods sun sunshine summer winter autumn fall
@@ -325,7 +337,8 @@ DIETS = {"vegan": "vegan", "vegetarian": "vegetarian", "veggie": "vegetarian", "
 AVOIDED = _words("meat pork beef fish seafood dairy gluten eggs sugar chicken lamb shellfish")
 STATUSES = {
     "married": "married", "single": "single", "divorced": "divorced", "engaged": "engaged", "widowed": "widowed",
-    "separated": "separated", "retired": "retired", "unemployed": "unemployed", "in a relationship": "in a relationship",
+    "separated": "separated", "retired": "retired", "unemployed": "unemployed",
+    "in a relationship": "in a relationship",
     "a widow": "widowed", "a widower": "widowed", "newly married": "married", "happily married": "married",
 }  # fmt: skip
 

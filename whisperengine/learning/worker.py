@@ -73,7 +73,8 @@ class Worker:
                 self._tasks[task] = job
                 task.add_done_callback(self._done)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
+                async with asyncio.timeout(POLL_SECONDS):
+                    await self._wake.wait()
 
     def _done(self, task: asyncio.Task[None]) -> None:
         del self._tasks[task]

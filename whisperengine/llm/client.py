@@ -37,7 +37,8 @@ BODY_END_GRACE = 0.25
 class Completion:
     """A whole answer. Times count from the start of the call, failed attempts included.
 
-    `finish_reason` is "stop", or "length" where a limit cut the answer (the model's, or ours of 200,000 characters).
+    `finish_reason` is "stop", or "length" where a limit cut the answer (the model's, or ours of 200,000 characters), or
+    "tool_calls" where the model asks for `tool_calls` instead of (or besides) saying something.
     Token counts are None where the endpoint reports none.
     """
 
@@ -49,6 +50,7 @@ class Completion:
     first_token_ms: float
     total_ms: float
     attempts: int
+    tool_calls: tuple[Mapping[str, Any], ...] = ()
 
 
 class LLMClient:
@@ -260,6 +262,7 @@ class Answer:
             first_token_ms=(self._first - self._started) * 1000,
             total_ms=(time.perf_counter() - self._started) * 1000,
             attempts=attempts,
+            tool_calls=tuple(got.tool_calls),
         )
 
 
@@ -274,7 +277,7 @@ def _refused_parameter(sent: Mapping[str, Any], said: Any) -> dict[str, str] | N
     text = json.dumps(said, default=str)
     if "max_tokens" in sent and "max_completion_tokens" in text:
         return {"max_tokens": "max_completion_tokens"}
-    for name in ("stream_options", "temperature", "max_tokens"):
+    for name in ("response_format", "stream_options", "temperature", "max_tokens"):
         if name in sent and name in text:
             return {name: ""}
-    return {"stream_options": ""} if "stream_options" in sent else None
+    return next(({name: ""} for name in ("stream_options", "response_format") if name in sent), None)

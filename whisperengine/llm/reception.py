@@ -12,6 +12,7 @@ from whisperengine.llm.sse import Event, EventParser, EventTooLarge
 
 MAX_ANSWER_CHARS = 200_000
 MAX_DOCUMENT_BYTES = 4 << 20
+MAX_TOOL_CALLS = 128
 
 
 class Reception:
@@ -33,6 +34,7 @@ class Reception:
         self.finish_reason = ""
         self.prompt_tokens: int | None = None
         self.completion_tokens: int | None = None
+        self.tool_calls: list[dict[str, Any]] = []
 
     @property
     def text(self) -> str:
@@ -84,7 +86,7 @@ class Reception:
             raise self._failures.bad("it is not in the form of a chat completion")
         elif self._begun and not self.ended and not self.finish_reason:
             raise self._failures.broken("the stream ended in the middle of the answer")
-        if not self.text:
+        if not self.text and not self.tool_calls:
             raise self._failures.empty(self._reasoned or self._text.thinking)
 
     def _take(self, events: list[Event]) -> Iterator[str]:
@@ -130,6 +132,8 @@ class Reception:
         message = choice.get("delta") or choice.get("message")
         if not isinstance(message, dict):
             return ""
+        for piece in message.get("tool_calls") or ():
+            self._add_call(piece)
         # DeepSeek and llama.cpp call it reasoning_content; OpenRouter, Ollama and vLLM reasoning.
         self._reasoned = self._reasoned or bool(message.get("reasoning_content") or message.get("reasoning"))
         content = message.get("content")
@@ -138,6 +142,23 @@ class Reception:
             parts = (part for part in content if isinstance(part, dict) and part.get("type") == "text")
             content = "".join(str(part.get("text") or "") for part in parts)
         return content if isinstance(content, str) else ""
+
+    def _add_call(self, piece: Any) -> None:
+        """Streams send a call's name first and its arguments in pieces; a document sends it whole, without an index."""
+        if not isinstance(piece, dict) or len(self.tool_calls) >= MAX_TOOL_CALLS:
+            return
+        index = piece.get("index", len(self.tool_calls))
+        if not isinstance(index, int) or not 0 <= index < len(self.tool_calls):
+            function = {"name": "", "arguments": ""}
+            self.tool_calls.append({"id": "", "type": "function", "function": function})
+            index = -1
+        call, sent = self.tool_calls[index], piece.get("function")
+        call["id"] = call["id"] or str(piece.get("id") or "")
+        if isinstance(sent, dict):
+            call["function"]["name"] += str(sent.get("name") or "")
+            call["function"]["arguments"] += str(sent.get("arguments") or "")
+            if len(call["function"]["arguments"]) > MAX_ANSWER_CHARS:
+                raise self._failures.bad(f"the arguments of a tool call pass {MAX_ANSWER_CHARS} characters")
 
 
 def _status(chunk: dict[str, Any]) -> int:

@@ -19,6 +19,12 @@ _TELLING = re.compile(
     r"(?:tell|told|say|said|mention\w*|share\w*|talk\w*|ask\w*)\b",
     re.I,
 )
+# "Do you remember ...?" addresses the character without asking for its words.
+_ADDRESS = re.compile(
+    r"\b(?:do|did|can|could|would|will)\s+you\s+(?:still |even |please |perhaps )?"
+    r"(?:remember|recall|know|tell|guess|say|think|help|remind)\b",
+    re.I,
+)
 _PRONOUNS = {
     **dict.fromkeys(("i", "me", "my", "mine", "myself"), PERSON),
     **dict.fromkeys(("you", "your", "yours", "yourself"), CHARACTER),
@@ -83,7 +89,8 @@ def _point(text: str, names: Mapping[str, str]) -> tuple[frozenset[str], str]:
     telling = _TELLING.search(text)
     if telling:
         return frozenset({_PRONOUNS[telling[1].lower()]}), text
-    who = named or frozenset(_PRONOUNS[word] for word in words if word in _PRONOUNS)
+    meant = _WORD.findall(_ADDRESS.sub(" ", text).lower())
+    who = named or frozenset(_PRONOUNS[word] for word in meant if word in _PRONOUNS)
     for name, key in names.items():
         if key in named:
             text = re.sub(rf"\b{re.escape(name)}['’]s\b", "my", text, flags=re.I)

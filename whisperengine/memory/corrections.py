@@ -71,6 +71,7 @@ async def last_exchange(
 async def delete(pool: asyncpg.Pool, user_id: int, character_id: int, message_id: int) -> list[int]:
     """Delete a message; with a person's message goes the answer to it, which may repeat it. Returns the ids deleted."""
     async with pool.acquire() as connection, connection.transaction():
+        await _lock(connection, user_id, character_id)
         rows = await connection.fetch(
             "select message_id from messages where user_id = $1 and character_id = $2 "
             "and (message_id = $3 or reply_to = $3) for update",
@@ -87,6 +88,7 @@ async def delete(pool: asyncpg.Pool, user_id: int, character_id: int, message_id
 async def discard_answer(pool: asyncpg.Pool, user_id: int, character_id: int, answer_id: int) -> bool:
     """Throw an answer away, so that its message can be answered anew. False when it is gone already."""
     async with pool.acquire() as connection, connection.transaction():
+        await _lock(connection, user_id, character_id)
         row = await connection.fetchrow(
             "select message_id from messages where user_id = $1 and character_id = $2 and message_id = $3 "
             "and role = 'character' for update",
@@ -106,6 +108,7 @@ async def edit(pool: asyncpg.Pool, user_id: int, character_id: int, message_id: 
     False when there is none.
     """
     async with pool.acquire() as connection, connection.transaction():
+        await _lock(connection, user_id, character_id)
         old = await connection.fetchrow(
             "select shared, term_count from messages where user_id = $1 and character_id = $2 "
             "and message_id = $3 for update",
@@ -197,10 +200,16 @@ async def _forget_summaries(connection: Connection, user_id: int, character_id: 
 
 async def _learn_again(connection: Connection, user_id: int, character_id: int, message_id: int) -> None:
     await connection.execute(
-        "update conversations set learned_to = least(learned_to, $3::bigint - 1) where user_id = $1 and character_id "
-        "= $2",
+        "update messages set learned = false where user_id = $1 and character_id = $2 and message_id = $3",
         user_id,
         character_id,
         message_id,
     )
     await jobs.add(connection, "learn", user_id, character_id, delay=LEARN_SOON)
+
+
+async def _lock(connection: Connection, user_id: int, character_id: int) -> None:
+    """Learning takes the same lock: nothing is learned from a message while it is being changed."""
+    await connection.execute(
+        "select from conversations where user_id = $1 and character_id = $2 for no key update", user_id, character_id
+    )

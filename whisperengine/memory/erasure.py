@@ -35,6 +35,15 @@ async def erase(pool: asyncpg.Pool, user_id: int) -> dict[str, int]:
         )
         for table in _ORDER:
             counts[table] = _count(await connection.execute(f"delete from {table} where user_id = $1", user_id))
+        for table, column in (("discord_answers", "author_id"), ("discord_places", "place_id")):
+            counts[table] = _count(
+                await connection.execute(
+                    f"delete from {table} where {column}::text in (select platform_user_id from identities "
+                    "where user_id = $1 and platform = 'discord') "
+                    + ("" if table == "discord_answers" else "and kind = 'person'"),
+                    user_id,
+                )
+            )
         counts["identities"] = _count(await connection.execute("delete from identities where user_id = $1", user_id))
     return counts
 

@@ -99,8 +99,8 @@ def _record(kind: str, row: asyncpg.Record) -> dict[str, Any]:
 
 _STORE_MESSAGE = """
 insert into messages (user_id, character_id, message_id, role, channel, shared, session, place, said_at, content,
-  reply_to, request_key, model, feeling, intensity, pinned, importance, edited_at, interrupted, about_from, about_to, terms,
-  term_count, pending)
+  reply_to, request_key, model, feeling, intensity, pinned, importance, edited_at, interrupted, about_from, about_to,
+  terms, term_count, pending)
 select $1, $2, $3, $4, $5, $6::boolean, $7::integer, $8::integer, $9::timestamptz, $10, $11::bigint, $12, $13, $14,
   $15::real, $16::boolean, $17::real, $18::timestamptz, $19::boolean, $21::timestamptz, $22::timestamptz, terms,
   length(terms), true

@@ -33,6 +33,15 @@ async def pending(pool: asyncpg.Pool, limit: int) -> list[tuple[int, int, int, s
     return [tuple(row) for row in rows]
 
 
+async def count_recalled(pool: asyncpg.Pool, shown: Sequence[tuple[int, int, int]]) -> None:
+    """Remember that messages (user_id, character_id, message_id) were needed again: they fade more slowly."""
+    async with pool.acquire() as connection:
+        await connection.executemany(
+            "update messages set recalled = recalled + 1 where user_id = $1 and character_id = $2 and message_id = $3",
+            sorted(shown),
+        )
+
+
 _STORE_READ = """
 with done as (
   update messages set pending = false, emotion = $4, feeling = $5, intensity = $6

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import asyncpg
 import numpy as np
 
+from whisperengine.db.ids import new_id
 from whisperengine.errors import ConflictError
 from whisperengine.memory.relationship import Relationship, Step
 from whisperengine.memory.terms import search_text
@@ -47,6 +48,7 @@ class Answer:
     said_at: datetime
     model: str
     emotion: list[float] | None
+    interrupted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,7 @@ with known as (
   union all select message_id, said_at, same, false from earlier
 )
 select message.*, a.message_id as answer_id, a.content as answer, a.said_at as answered_at, a.model,
-       a.emotion as answer_emotion
+       a.emotion as answer_emotion, a.interrupted
 from message left join messages a on a.user_id = $1 and a.character_id = $2 and a.reply_to = message.message_id
 """
 
@@ -151,7 +153,14 @@ async def accept(
         )
     answer = None
     if row["answer_id"] is not None:
-        answer = Answer(row["answer_id"], row["answer"], row["answered_at"], row["model"] or "", row["answer_emotion"])
+        answer = Answer(
+            row["answer_id"],
+            row["answer"],
+            row["answered_at"],
+            row["model"] or "",
+            row["answer_emotion"],
+            row["interrupted"],
+        )
     return Accepted(row["message_id"], row["said_at"], row["new"], answer)
 
 
@@ -166,9 +175,9 @@ with lexemes as (
   returning c.session, c.place
 ), answer as (
   insert into messages (user_id, character_id, message_id, role, channel, shared, session, place, said_at, content,
-                        reply_to, model, terms, term_count, pending)
+                        reply_to, model, terms, term_count, pending, interrupted)
   select $1::bigint, $2::bigint, $5::bigint, 'character', $3, $4::boolean, conversation.session, conversation.place,
-         $8, $6, $7, $10, lexemes.terms, length(lexemes.terms), true
+         $8, $6, $7, $10, lexemes.terms, length(lexemes.terms), true, $15
   from conversation, lexemes
   on conflict (user_id, character_id, reply_to) where reply_to is not null do nothing
   returning message_id
@@ -183,6 +192,14 @@ with lexemes as (
 ), event as (
   insert into relationship_events (user_id, character_id, message_id, trust, affection, attunement, reason, at)
   select $1, $2, $5, $11, $12, $13, $14, $8 from answer
+), learning as (
+  -- Eight turns are learned from together, or what there is after five minutes of silence.
+  insert into jobs as j (user_id, job_id, kind, character_id, payload, run_at)
+  select $1::bigint, $16::bigint, 'learn', $2::bigint, '{"turns": 1}', now() + interval '5 minutes' from answer
+  on conflict (user_id, kind, coalesce(character_id, 0)) where dead_at is null and locked_by is null
+  do update set payload = jsonb_build_object('turns', coalesce((j.payload->>'turns')::integer, 0) + 1),
+    run_at = case when j.attempts = 0 and coalesce((j.payload->>'turns')::integer, 0) >= 7
+             then least(j.run_at, now()) else j.run_at end
 )
 select * from relationship
 """
@@ -197,11 +214,13 @@ async def store_answer(
     reply_to: int,
     model: str,
     step: Step,
+    *,
+    interrupted: bool = False,
 ) -> Relationship | None:
     """Store a character's answer and what the turn changed between the two, in one durable statement.
 
-    Returns the relationship as it now is; None when another process has answered this message already (then nothing is
-    stored).
+    `interrupted` marks an answer whose listener went away. Returns the relationship as it now is; None when another
+    process has answered this message already (then nothing is stored).
     """
     row = await pool.fetchrow(
         _STORE_ANSWER,
@@ -219,6 +238,8 @@ async def store_answer(
         step.affection,
         step.attunement,
         step.reason,
+        interrupted,
+        new_id(),
     )
     return Relationship(**dict(row)) if row else None
 

@@ -9,7 +9,7 @@ neighbours come along.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -19,13 +19,13 @@ import numpy as np
 from whisperengine.db.ids import id_at
 from whisperengine.memory import scoring
 from whisperengine.memory.asked import CHARACTER, PERSON, Asked
-from whisperengine.memory.facts import Fact
+from whisperengine.memory.facts import Fact, for_prompt
 from whisperengine.memory.messages import SESSION_GAP, Place
 from whisperengine.memory.relationship import Relationship
 from whisperengine.memory.scoring import Candidates
 
-SKETCH_SHORTLIST = 600
-CANDIDATES = 100
+SKETCH_SHORTLIST = 400
+CANDIDATES = 40
 IN_SPAN = 50
 RECENT = 20
 FEELINGS = 12
@@ -103,6 +103,12 @@ class Recollection:
         """Leave out a message: the one being answered, when it was stored before this recall."""
         self.memories = [memory for memory in self.memories if memory.message_id != message_id]
         self.recent = [turn for turn in self.recent if turn.message_id < message_id]
+
+    def tell(self, talk: Sequence[tuple[bool, str]]) -> None:
+        """Put the talk as the caller tells it (by the person?, text) in the place of the stored one."""
+        now, said = datetime.now(UTC), {text.strip() for _, text in talk}
+        self.recent = [Turn(0, by_person, text, now, None) for by_person, text in talk]
+        self.memories = [memory for memory in self.memories if memory.content.strip() not in said]
 
 
 # Look-ups by key are written as laterals with OFFSET 0: joined plainly, a planner that has no statistics yet turns them
@@ -240,23 +246,25 @@ async def recall(
     previous = session if now - last_at > SESSION_GAP else session - 1
     memories = _ranked(row, asked, total, session, previous, now)
     shown = {turn.message_id for turn in recent}
-    found = [memory for memory in memories if memory.message_id < before and memory.message_id not in shown]
+    found = (memory for memory in memories if memory.message_id < before and memory.message_id not in shown)
     return Recollection(
         fold(found, limit),
         recent,
         Relationship(*row["relationship"]) if row["relationship"] else Relationship(),
         total,
-        [Fact(*fact) for fact in row["facts"]],
+        for_prompt([Fact(*fact) for fact in row["facts"]], place),
         [Summary(*summary) for summary in row["summaries"]],
         [Felt(*felt) for felt in reversed(row["feelings"])],
     )
 
 
-def _ranked(row: asyncpg.Record, asked: Asked, total: int, sessions: int, previous: int, now: datetime) -> list[Memory]:
-    """All candidates as memories, best first."""
+def _ranked(
+    row: asyncpg.Record, asked: Asked, total: int, sessions: int, previous: int, now: datetime
+) -> Iterator[Memory]:
+    """All candidates as memories, best first; made one by one, because only the best are looked at."""
     rows = row["candidates"]
     if not rows:
-        return []
+        return
     numbers = np.array([rarity[0] for rarity in row["rarity"]], np.int64)
     held, held_by_session = dict(map(tuple, row["held"])), dict(map(tuple, row["sessions"]))
     candidates = Candidates(
@@ -271,24 +279,20 @@ def _ranked(row: asyncpg.Record, asked: Asked, total: int, sessions: int, previo
         date=_dates(rows, asked, previous),
         temporal=_temporal(rows, asked),
         question=np.array([r[4].rstrip().endswith("?") for r in rows], np.float32),
-        faded=np.array([scoring.fade(r[8], r[9], r[7], now - r[5]) for r in rows], np.float32),
+        faded=scoring.faded(
+            np.array([r[8] for r in rows], np.float32),
+            np.array([r[9] for r in rows], np.float32),
+            np.array([r[7] for r in rows], bool),
+            np.array([(now - r[5]).total_seconds() for r in rows], np.float32),
+        ),
     )
     weighted = {name: scoring.WEIGHTS[name] * values for name, values in scoring.parts(candidates).items()}
     score = np.sum(list(weighted.values()), axis=0)
     explained = {name: np.sum([weighted[part] for part in group], axis=0) for name, group in EXPLAINED.items()}
-    return [
-        Memory(
-            rows[i][0],
-            rows[i][3],
-            rows[i][4],
-            rows[i][5],
-            rows[i][6],
-            rows[i][7],
-            float(score[i]),
-            {name: float(values[i]) for name, values in explained.items()},
-        )
-        for i in np.argsort(-score, kind="stable")
-    ]
+    for i in np.argsort(-score, kind="stable"):
+        message_id, _, _, by_person, content, said_at, channel, pinned, *_ = rows[i]
+        scores = {name: float(values[i]) for name, values in explained.items()}
+        yield Memory(message_id, by_person, content, said_at, channel, pinned, float(score[i]), scores)
 
 
 def _bits(masks: Sequence[int], numbers: np.ndarray) -> np.ndarray:
@@ -310,7 +314,7 @@ def _temporal(rows: Sequence[Sequence], asked: Asked) -> np.ndarray:
     return np.array([not scoring.TIME_WORDS.isdisjoint(_WORD.findall(r[4].lower())) for r in rows], np.float32)
 
 
-def fold(memories: Sequence[Memory], limit: int) -> list[Memory]:
+def fold(memories: Iterable[Memory], limit: int) -> list[Memory]:
     """The best `limit`, near-equal ones of one speaker folded into the latest of them, which says how many it stands
     for.
     """

@@ -152,12 +152,13 @@ def _fit(span: Span, start: datetime, end: datetime) -> float:
     return 0.0
 
 
-def fade(importance: float, recalled: int, pinned: bool, age: timedelta) -> float:
-    """0..1: how far a memory has faded. What matters, or was needed again, stays; pinned memories never fade."""
-    if pinned:
-        return 0.0
-    worth = 1 - (1 - min(max(importance, 0.0), 1.0)) * 0.8 ** min(recalled, 10)
-    return (1 - worth) * (1 - 0.5 ** (max(age, timedelta(0)) / FADE_HALF_LIFE))
+def faded(importance: np.ndarray, recalled: np.ndarray, pinned: np.ndarray, age: np.ndarray) -> np.ndarray:
+    """(n,) 0..1: how far memories have faded; `age` in seconds.
+
+    What matters, or was needed again, stays; pinned memories never fade.
+    """
+    unworthy = (1 - np.clip(importance, 0, 1)) * 0.8 ** np.minimum(recalled, 10)
+    return np.where(pinned, 0, unworthy * (1 - 0.5 ** (np.maximum(age, 0) / FADE_HALF_LIFE.total_seconds())))
 
 
 def _neighbour(values: np.ndarray, rows: Candidates, step: int) -> np.ndarray:

@@ -1,0 +1,72 @@
+"""Who may call what: one decision for each route. A route without one is not served."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from aiohttp import web
+
+
+class Access(Enum):
+    """OPEN: anybody. CHAT: any key. PERSON: an admin key or one tied to the person in the path. ADMIN: an admin key."""
+
+    OPEN = "open"
+    CHAT = "chat"
+    PERSON = "person"
+    ADMIN = "admin"
+
+
+_DECISIONS: dict[Access, tuple[str, ...]] = {
+    Access.OPEN: ("GET /health", "GET /ready"),
+    Access.CHAT: (
+        "POST /api/chat",
+        "POST /api/chat/batch",
+        "GET /v1/models",
+        "GET /v1/models/{model}",
+        "POST /v1/chat/completions",
+        "POST /v1/embeddings",
+    ),
+    Access.PERSON: (
+        "GET /api/users/{user_id}",
+        "PATCH /api/users/{user_id}",
+        "DELETE /api/users/{user_id}",
+        "GET /api/users/{user_id}/channels",
+        "GET /api/users/{user_id}/emotions",
+        "GET /api/users/{user_id}/export",
+        "GET /api/users/{user_id}/facts",
+        "POST /api/users/{user_id}/facts",
+        "PATCH /api/users/{user_id}/facts/{fact_id}",
+        "DELETE /api/users/{user_id}/facts/{fact_id}",
+        "POST /api/users/{user_id}/history",
+        "GET /api/users/{user_id}/memories",
+        "PATCH /api/users/{user_id}/memories/{message_id}",
+        "DELETE /api/users/{user_id}/memories/{message_id}",
+        "GET /api/users/{user_id}/messages",
+        "POST /api/users/{user_id}/records",
+        "GET /api/users/{user_id}/relationship",
+        "GET /api/users/{user_id}/summaries",
+    ),
+    Access.ADMIN: (
+        "GET /api/bot-info",
+        "GET /metrics",
+        "GET /status",
+        "GET /api/bans",
+        "PUT /api/bans/{platform}/{user_id}",
+        "DELETE /api/bans/{platform}/{user_id}",
+        "GET /api/keys",
+        "POST /api/keys",
+        "DELETE /api/keys/{prefix}",
+        "POST /api/session",
+        "DELETE /api/session",
+    ),
+}
+ACCESS: dict[str, Access] = {route: access for access, routes in _DECISIONS.items() for route in routes}
+
+
+def access_of(request: web.Request) -> Access:
+    """The decision for a request; a path or method that there is not is for any key to find out."""
+    resource = request.match_info.route.resource
+    if request.match_info.http_exception is not None or resource is None:
+        return Access.CHAT
+    method = "GET" if request.method == "HEAD" else request.method
+    return ACCESS.get(f"{method} {resource.canonical}", Access.ADMIN)
