@@ -19,8 +19,6 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from whisperengine.inference.encoder import Encoder
-
 from bench.emotion_scores import (
     both_ways,
     calibration_error,
@@ -36,6 +34,7 @@ from whisperengine.emotion import cues, intensity
 from whisperengine.emotion.classifier import interpret
 from whisperengine.emotion.labels import FINE, MATRIX, OUTSIDE, to_outside
 from whisperengine.inference import models
+from whisperengine.inference.encoder import Encoder
 
 FIXTURES = Path(__file__).parents[1] / "tests" / "fixtures"
 TWEETEVAL = ("anger", "joy", "optimism", "sadness")

@@ -22,8 +22,6 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from whisperengine.inference.encoder import Encoder
-
 from bench.locomo import CATEGORIES, HEADING, Conversation, Scores, load
 from whisperengine import app
 from whisperengine import config as configuration
@@ -31,6 +29,7 @@ from whisperengine.db import migrate
 from whisperengine.db.ids import new_id
 from whisperengine.db.pool import open_pool
 from whisperengine.inference import models
+from whisperengine.inference.encoder import Encoder
 from whisperengine.memory import history, indexing, people, recall
 from whisperengine.memory.asked import ask
 from whisperengine.memory.history import Said
