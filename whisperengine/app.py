@@ -24,6 +24,7 @@ from whisperengine.config import Config
 from whisperengine.db import jobs, keys, limits, migrate
 from whisperengine.db.embedded import EmbeddedPostgres
 from whisperengine.db.pool import open_pool, reachable
+from whisperengine.emotion.feelings import Feelings
 from whisperengine.errors import ConfigurationError, DatabaseUnavailable, ModelFilesError
 from whisperengine.inference import models
 from whisperengine.inference.encoder import Encoder
@@ -80,12 +81,14 @@ async def opened(config: Config, report: Report) -> AsyncIterator[Parts]:
             model_id = await indexing.model_id(pool, encoder.model_name, encoder.dimensions)
         client = LLMClient()
         stack.push_async_callback(client.close)
-        indexer = Indexer(pool, encoder, model_id)
+        feelings = await Feelings.open(config)
+        stack.push_async_callback(feelings.close)
+        indexer = Indexer(pool, encoder, feelings, model_id)
         indexer.start()
         stack.push_async_callback(indexer.close)
         cast = Cast(pool, slug(config.default_character))
         voice = Voice(config, client)
-        turns = Turns(pool, dsn, encoder, model_id, cast, voice, indexer)
+        turns = Turns(pool, dsn, encoder, feelings, model_id, cast, voice, indexer)
         learner = Learner(
             pool,
             client,

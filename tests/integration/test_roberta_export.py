@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import pytest
 from tokenizers import ByteLevelBPETokenizer
 
 from scripts import export_emotion_onnx as exporter
+from tests.support import service as services
 from whisperengine.emotion.classifier import from_outside
 from whisperengine.errors import ModelFilesError
 from whisperengine.inference.roberta import RobertaEmotion, clean, is_present
@@ -124,3 +126,20 @@ def test_handles_and_links_are_cleaned_as_in_its_training() -> None:
         clean("@anna_b see https://example.org/x?y=1 now, mail me@example.org")
         == "@user see http now, mail me@example.org"
     )
+
+
+async def test_the_service_reads_feelings_with_it_when_it_is_there_and_refuses_to_start_when_it_is_asked_for_in_vain(
+    checkpoint: Path, tmp_path: Path, database: str
+) -> None:
+    models = tmp_path / "models"
+    shutil.copytree(services.test_config().models_dir, models, copy_function=shutil.copyfile)
+    settings = services.test_config(database_url=database, emotion_model="roberta")
+    with pytest.raises(ModelFilesError, match="EMOTION_MODEL"):
+        async with services.running(replace(settings, model_cache_dir=models)):
+            pass
+    exporter.export(checkpoint, models / "emotion-roberta")
+    async with services.running(replace(settings, model_cache_dir=models, emotion_model="auto")) as client:
+        answer = await client.say("I am so happy today")
+    components = answer["metadata"]["ai_components"]
+    assert components["emotion_data"]["analysis_method"] == "roberta"
+    assert components["bot_emotion"]["analysis_method"] == "roberta"

@@ -21,6 +21,7 @@ from whisperengine.chat.voice import OFFLINE, Voice
 from whisperengine.db.ids import new_id
 from whisperengine.db.pool import reachable
 from whisperengine.emotion.classifier import EmotionReading, interpret
+from whisperengine.emotion.feelings import Feelings
 from whisperengine.emotion.trajectory import Felt, Trajectory, follow
 from whisperengine.inference.encoder import Encoder, Reading
 from whisperengine.learning.indexer import Indexer, to_read
@@ -86,10 +87,18 @@ class Turns:
     """
 
     def __init__(
-        self, pool: asyncpg.Pool, dsn: str, encoder: Encoder, model_id: int, cast: Cast, voice: Voice, indexer: Indexer
+        self,
+        pool: asyncpg.Pool,
+        dsn: str,
+        encoder: Encoder,
+        feelings: Feelings,
+        model_id: int,
+        cast: Cast,
+        voice: Voice,
+        indexer: Indexer,
     ) -> None:
         self._pool, self._dsn = pool, dsn
-        self._encoder, self._model_id = encoder, model_id
+        self._encoder, self._feelings, self._model_id = encoder, feelings, model_id
         self._cast, self._voice, self._indexer = cast, voice, indexer
         self._order: WeakValueDictionary[tuple[int, int], asyncio.Lock] = WeakValueDictionary()
         self._people: dict[tuple[str, str, str], Person] = {}
@@ -147,7 +156,7 @@ class Turns:
         asked = self._ask(text, person, character, now)
         # One pass for both: what is asked for differs from what was said only where it points at the character.
         reading, *searched = await self._encoder.read(list(dict.fromkeys((text, asked.embedded))))
-        feeling = interpret(reading.emotion, text)
+        feeling = (await self._feelings.read([text], [reading]))[0]
         if gate:
             await gate
         clock.mark("encode")
@@ -279,11 +288,10 @@ class Turns:
 
     async def tell(self, place: Place, said: Sequence[Said], zone: str) -> int:
         """Store past talk; returns how many of its messages were not known yet."""
-        readings = await self._encoder.read([message.content for message in said])
-        reads = [
-            to_read(self._model_id, reading, interpret(reading.emotion, message.content))
-            for message, reading in zip(said, readings, strict=True)
-        ]
+        texts = [message.content for message in said]
+        readings = await self._encoder.read(texts)
+        feelings = await self._feelings.read(texts, readings)
+        reads = [to_read(self._model_id, reading, feeling) for reading, feeling in zip(readings, feelings, strict=True)]
         with reachable(self._dsn):
             return len(await history.store(self._pool, place, said, reads, zone))
 
@@ -294,7 +302,8 @@ class Turns:
             if stored is None:
                 return False
             reading = (await self._encoder.read([content]))[0]
-            read = to_read(self._model_id, reading, interpret(reading.emotion, content))
+            feeling = (await self._feelings.read([content], [reading]))[0]
+            read = to_read(self._model_id, reading, feeling)
             return await corrections.edit(self._pool, person.user_id, character.id, message_id, content, read)
 
     async def _person(self, incoming: Incoming) -> Person:
@@ -352,7 +361,7 @@ class Turns:
             [(place.user_id, place.character_id, memory.message_id) for memory in turn.recollection.memories]
         )
         if wait:
-            turn.answer_feeling = interpret((await reading)[0].emotion, text)
+            turn.answer_feeling = (await self._feelings.read([text], await reading))[0]
 
     async def _repeat(self, turn: Turn, answer: Answer, on_token: OnToken | None, clock: _Clock) -> Turn:
         """Hand out the answer that a message has had already."""

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 import asyncpg
 
-from whisperengine.emotion.classifier import EmotionReading, interpret
+from whisperengine.emotion.classifier import EmotionReading
+from whisperengine.emotion.feelings import Feelings
 from whisperengine.inference.encoder import Encoder, Reading
 from whisperengine.memory import indexing
 from whisperengine.memory.messages import Read
@@ -36,8 +37,8 @@ class Indexer:
     `add` never waits; what does not fit the queue stays marked in the database and is swept later.
     """
 
-    def __init__(self, pool: asyncpg.Pool, encoder: Encoder, model_id: int) -> None:
-        self._pool, self._encoder, self._model_id = pool, encoder, model_id
+    def __init__(self, pool: asyncpg.Pool, encoder: Encoder, feelings: Feelings, model_id: int) -> None:
+        self._pool, self._encoder, self._feelings, self._model_id = pool, encoder, feelings, model_id
         self._queue: asyncio.Queue[tuple[Key, str, Reading]] = asyncio.Queue(QUEUE_LIMIT)
         self._recalled: list[Key] = []
         self._task: asyncio.Task[None] | None = None
@@ -85,8 +86,11 @@ class Indexer:
         return [self._queue.get_nowait() for _ in range(min(BATCH - 1, self._queue.qsize()))]
 
     async def _write(self, items: Sequence[tuple[Key, str, Reading]]) -> None:
+        keys, texts, readings = zip(*items, strict=True)
+        feelings = await self._feelings.read(texts, readings)
         reads = [
-            (key, to_read(self._model_id, reading, interpret(reading.emotion, text))) for key, text, reading in items
+            (key, to_read(self._model_id, reading, feeling))
+            for key, reading, feeling in zip(keys, readings, feelings, strict=True)
         ]
         await indexing.store_reads(self._pool, reads)
         recalled, self._recalled = self._recalled, []
