@@ -31,6 +31,7 @@ from whisperengine import config as configuration
 from whisperengine.api.system import resident_bytes
 
 EVERY_SECONDS = 0.05
+TOKEN = b'data: {"token":"'
 BARS = {"delay_p99_ms": 100, "kilobytes_per_stream": 100, "errors": 0}
 
 
@@ -112,9 +113,10 @@ async def listen(port: int, streams: int, seconds: float) -> None:
             async with session.post(f"http://127.0.0.1:{port}/api/chat", json=body) as response:
                 ended = False
                 async for line in response.content:
-                    if line.startswith(b'data: {"token":"') and b'"."' not in line:
-                        sent = float(line[16:].split(b'"')[0])
-                        delays.append(time.monotonic() - sent)
+                    if line.startswith(TOKEN):
+                        token = line.removeprefix(TOKEN).split(b'"')[0].strip()
+                        if token != b".":
+                            delays.append(time.monotonic() - float(token))
                     ended = ended or line.startswith(b"event: done")
                 errors += not ended
         except (aiohttp.ClientError, ValueError):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
@@ -333,3 +336,26 @@ async def test_bound_to_the_network_the_first_admin_key_is_made_and_printed_once
         assert bool(key) is expected
         assert await process.stop() == 0
         await process.close()
+
+
+async def test_the_key_command_makes_lists_and_revokes_keys(database: str):
+    async def command(client: Client, *arguments: str) -> str:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "whisperengine", "key", *arguments, "--url", client.url),
+            env={**os.environ, "WHISPERENGINE_API_KEY": ENVIRONMENT, "DOTENV_PATH": os.devnull},
+            cwd=services.REPOSITORY,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        out, _ = await process.communicate()
+        assert process.returncode == 0
+        return out.decode().strip()
+
+    async with guarded(database) as client:
+        key = await command(client, "create", "tavern", "--user", "sam")
+        assert (await client.get("/v1/models", headers=bearer(key)))[0] == 200
+        assert (
+            await command(client, "list") == f"{key[:11]}  chat   used {datetime.now(UTC):%Y-%m-%d}  person sam  tavern"
+        )
+        await command(client, "revoke", key[:11])
+        assert (await client.get("/v1/models", headers=bearer(key)))[0] == 401
+        assert "revoked" in await command(client, "list")

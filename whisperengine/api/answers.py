@@ -71,7 +71,7 @@ async def errors(request: web.Request, handler) -> web.StreamResponse:
     try:
         response = await handler(request)
     except WhisperEngineError as error:
-        if error.status >= 500:
+        if error.status >= 500 and error.code != "starting":
             log.warning("request %s: %s", request_id, error.code)
         response = error_response(request, error)
     except web.HTTPException as error:
