@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import signal
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -35,6 +36,8 @@ async def write_farewell(dsn: str) -> None:
 
 
 def main(home: Path, mode: str) -> int:
+    # Started from a shell's background job SIGINT would be ignored, which no terminal does.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # Only the rows must survive everything; the rest of the tests need not wait for the disk.
     postgres = EmbeddedPostgres(home, settings={} if mode == "write" else {"fsync": "off"})
     # In a thread that ends at once, as `asyncio.to_thread` may do: PostgreSQL must outlive the thread that started it.
