@@ -80,7 +80,7 @@ create table messages (
   pending boolean not null default false,
   primary key (user_id, character_id, message_id),
   foreign key (user_id, character_id) references conversations on delete cascade
-) with (autovacuum_analyze_threshold = 100, autovacuum_analyze_scale_factor = 0.05);
+) with (fillfactor = 85, autovacuum_analyze_threshold = 100, autovacuum_analyze_scale_factor = 0.05);
 comment on column messages.message_id is 'ordered by said_at: the time is its upper 41 bits';
 comment on column messages.reply_to is 'of an answer: the message that it answers';
 comment on column messages.request_key is 'the caller''s name for the request: the same key is the same message';
@@ -98,7 +98,9 @@ create index messages_pending on messages (message_id) where pending;
 create function owned_terms(user_id bigint, character_id bigint, lexemes text[]) returns bigint[]
   language sql immutable parallel safe
   as $$ select coalesce(array_agg(hashtextextended(user_id || ':' || character_id || ':' || lexeme, 0)), '{}') from unnest(lexemes) lexeme $$;
-create index messages_by_term on messages using gin (owned_terms(user_id, character_id, tsvector_to_array(terms)));
+-- Without fastupdate: every search would read the whole list of what was not yet sorted in.
+create index messages_by_term on messages using gin (owned_terms(user_id, character_id, tsvector_to_array(terms)))
+  with (fastupdate = off);
 
 create table embedding_models (
   model_id smallint generated always as identity primary key,

@@ -413,7 +413,7 @@ CREATE TABLE public.messages (
     learned boolean DEFAULT false NOT NULL,
     CONSTRAINT messages_role_check CHECK ((role = ANY (ARRAY['person'::text, 'character'::text])))
 )
-WITH (autovacuum_analyze_threshold='100', autovacuum_analyze_scale_factor='0.05');
+WITH (fillfactor='85', autovacuum_analyze_threshold='100', autovacuum_analyze_scale_factor='0.05');
 
 --
 -- Name: COLUMN messages.message_id; Type: COMMENT; Schema: public; Owner: -
@@ -865,7 +865,7 @@ CREATE UNIQUE INDEX messages_by_request ON public.messages USING btree (user_id,
 -- Name: messages_by_term; Type: INDEX; Schema: public; Owner: -
 --
 
-CREATE INDEX messages_by_term ON public.messages USING gin (public.owned_terms(user_id, character_id, tsvector_to_array(terms)));
+CREATE INDEX messages_by_term ON public.messages USING gin (public.owned_terms(user_id, character_id, tsvector_to_array(terms))) WITH (fastupdate=off);
 
 --
 -- Name: messages_one_answer; Type: INDEX; Schema: public; Owner: -

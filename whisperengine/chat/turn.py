@@ -36,6 +36,8 @@ from whisperengine.memory.relationship import Relationship
 
 OnToken = Callable[[str], Awaitable[None]]
 PEOPLE_CACHED = 10_000
+COUNTED = 3
+"""Memories of a turn that count as needed again: the best ones; every count is a write."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -358,7 +360,7 @@ class Turns:
 
         reading.add_done_callback(index)
         self._indexer.note_recalled(
-            [(place.user_id, place.character_id, memory.message_id) for memory in turn.recollection.memories]
+            [(place.user_id, place.character_id, memory.message_id) for memory in turn.recollection.memories[:COUNTED]]
         )
         if wait:
             turn.answer_feeling = (await self._feelings.read([text], await reading))[0]
