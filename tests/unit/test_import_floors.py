@@ -7,7 +7,7 @@ PACKAGE = Path(__file__).parents[2] / "whisperengine"
 
 FLOORS = [
     {"errors"},
-    {"dotenv"},
+    {"dotenv", "variables"},
     {"config"},
     {"db", "inference", "llm"},
     {"emotion"},
