@@ -47,11 +47,11 @@ def documentation() -> str:
     lines = [
         "# Configuration",
         "",
-        "<!-- Generated from whisperengine/config.py by `whisperengine config --markdown`. Do not edit. -->",
+        "<!-- Generated from whisperengine/config/ by `whisperengine config --markdown`. Do not edit. -->",
         "",
         "Set these in the environment or in a file `.env` in the working directory (`DOTENV_PATH` names another).",
         "The environment wins; an empty value counts as not set. `whisperengine config` prints what is in",
-        "force. None is required.",
+        "force. None is required. A secret may also stand in a file: `LLM_CHAT_API_KEY_FILE=/run/secrets/key`.",
     ]
     group = ""
     for _, variable, default in table():
