@@ -20,7 +20,7 @@ async def client() -> AsyncIterator[LLMClient]:
 async def test_a_local_server_is_found_with_its_first_chat_model(client, llm_stub, unused_tcp_port):
     candidates = [("Ollama", f"http://127.0.0.1:{unused_tcp_port}/v1"), ("LM Studio", llm_stub.url)]
     found = await usable_server(client, candidates, timeout=10)
-    assert found == LocalServer("LM Studio", llm_stub.url, MODEL)
+    assert found == LocalServer("LM Studio", llm_stub.url, MODEL, ("text-embedding-stub", MODEL))
     assert "Authorization" not in llm_stub.requests[0].headers
 
 

@@ -5,6 +5,25 @@ from __future__ import annotations
 _OPEN, _CLOSE = "<think>", "</think>"
 
 
+_PIECES_MOST = 64
+
+
+class Pieces:
+    """A text that grows by small pieces. They are joined as they come: a word by itself costs ten times its letters."""
+
+    def __init__(self) -> None:
+        self._pieces: list[str] = []
+
+    def append(self, piece: str) -> None:
+        self._pieces.append(piece)
+        if len(self._pieces) >= _PIECES_MOST:
+            self._pieces = [self.text]
+
+    @property
+    def text(self) -> str:
+        return "".join(self._pieces)
+
+
 class AnswerText:
     """Takes a model's text in pieces and gives the part that may be shown by now.
 
@@ -16,7 +35,7 @@ class AnswerText:
     def __init__(self, limit: int) -> None:
         """`limit`: most characters of the answer; `full` is true once they are reached."""
         self._limit = limit
-        self._parts: list[str] = []
+        self._shown = Pieces()
         self._length = 0
         self._held = ""
         self._half = ""
@@ -26,7 +45,7 @@ class AnswerText:
 
     @property
     def text(self) -> str:
-        return "".join(self._parts)
+        return self._shown.text
 
     def feed(self, piece: str) -> str:
         piece = self._half + piece
@@ -70,7 +89,7 @@ class AnswerText:
         shown = shown[: self._limit - self._length]
         self._length += len(shown)
         if shown:
-            self._parts.append(shown)
+            self._shown.append(shown)
         return shown
 
 

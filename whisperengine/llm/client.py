@@ -162,7 +162,7 @@ class Answer:
             "max_tokens": endpoint.max_tokens,
             **parameters,
         }
-        self._reception = Reception(self._failures, endpoint.model)
+        self._reception = Reception(self._failures, endpoint.model, bool(self._body.get("tools")))
         self._completion: Completion | None = None
         self._deadline = self._started = self._first = 0.0
         self._pieces = self._receive()
@@ -208,7 +208,7 @@ class Answer:
 
     async def _attempt(self) -> AsyncGenerator[str, None]:
         model = self._endpoint.model or await self._client._first_model(self._endpoint, self._deadline)
-        self._reception = Reception(self._failures, model)
+        self._reception = Reception(self._failures, model, bool(self._body.get("tools")))
         body = {"model": model, **self._body}
         response = await self._client._open(self._endpoint, model, body, self._failures, self._deadline)
         try:

@@ -24,11 +24,14 @@ CANDIDATES = (
 
 @dataclass(frozen=True, slots=True)
 class LocalServer:
-    """A server that answered. `model` is its first chat model, empty when it has none (Ollama with nothing pulled)."""
+    """A server that answered. `model` is its first chat model, empty when it has none (Ollama with nothing pulled);
+    `models` all that it lists.
+    """
 
     name: str
     url: str
     model: str
+    models: tuple[str, ...] = ()
 
 
 async def local_servers(
@@ -56,4 +59,4 @@ async def _probe(client: LLMClient, name: str, url: str, timeout: float) -> Loca
     except LLMError as error:
         log.debug("no %s at %s: %s", name, url, error.code)
         return None
-    return LocalServer(name, url, first_chat_model(names))
+    return LocalServer(name, url, first_chat_model(names), tuple(names))

@@ -22,8 +22,10 @@ class Reception:
     document, `<` a web page, everything else is read as server-sent events.
     """
 
-    def __init__(self, failures: Failures, model: str) -> None:
+    def __init__(self, failures: Failures, model: str, tools: bool) -> None:
+        """`tools`: some were offered. A call of tools that nobody offered is no answer, and nobody could take it."""
         self._failures = failures
+        self._tools = tools
         self._asked = model
         self._parser = EventParser()
         self._document: bytearray | None = None
@@ -132,8 +134,10 @@ class Reception:
         message = choice.get("delta") or choice.get("message")
         if not isinstance(message, dict):
             return ""
-        for piece in message.get("tool_calls") or ():
-            self._add_call(piece)
+        calls = message.get("tool_calls")
+        if self._tools and isinstance(calls, list):
+            for piece in calls:
+                self._add_call(piece)
         # DeepSeek and llama.cpp call it reasoning_content; OpenRouter, Ollama and vLLM reasoning.
         self._reasoned = self._reasoned or bool(message.get("reasoning_content") or message.get("reasoning"))
         content = message.get("content")

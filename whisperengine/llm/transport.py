@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 
 from whisperengine import __version__
+from whisperengine.llm.addresses import REFUSED, Resolver, is_refused_url
 from whisperengine.llm.endpoint import Endpoint
 from whisperengine.llm.failures import Failures
 
@@ -40,7 +41,11 @@ class Transport:
     ) -> aiohttp.ClientResponse:
         """Send and wait for the headers; the caller closes the response. Raises LLMUnreachable or LLMTimeout."""
         # Unlimited: how many may ask is decided where requests come in; a queue here would look like a dead endpoint.
-        self._session = self._session or aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
+        self._session = self._session or aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, resolver=Resolver())
+        )
+        if is_refused_url(endpoint.url):
+            raise failures.unreachable(REFUSED)
         headers = {
             "Accept": "text/event-stream, application/json",
             # Proxies hold compressed streams back, and a small body could unpack to a huge one.
