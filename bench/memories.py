@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -128,10 +129,16 @@ class Words:
         return int(self._random.integers(5, 30))
 
 
-async def fill(connection: asyncpg.Connection, owners: list[tuple[int, int, int]], model_id: int, seed: int = 1) -> int:
+async def fill(
+    connection: asyncpg.Connection,
+    owners: list[tuple[int, int, int]],
+    model_id: int,
+    seed: int = 1,
+    progress: Callable[[int], None] = lambda rows: None,
+) -> int:
     """Give each (user_id, character_id, count) that many memories over two years, interleaved as time goes by.
 
-    Users must exist. Returns the number of rows.
+    Users must exist. `progress` hears how many rows there are. Returns their number.
     """
     words = Words(seed)
     order = np.repeat(np.arange(len(owners)), [count for *_, count in owners])
@@ -146,11 +153,20 @@ async def fill(connection: asyncpg.Connection, owners: list[tuple[int, int, int]
     )
     start = datetime.now(UTC) - timedelta(days=400)
     step = timedelta(days=399) / max(len(order), 1)
+
+    def made(begin: int) -> list[tuple]:
+        return list(_rows(owners, order[begin : begin + BATCH], begin, start, step, words))
+
+    making = asyncio.create_task(asyncio.to_thread(made, 0))
     for begin in range(0, len(order), BATCH):
-        rows = list(_rows(owners, order[begin : begin + BATCH], begin, start, step, words))
+        rows = await making
+        # The next are made while the server takes these.
+        making = asyncio.create_task(asyncio.to_thread(made, begin + BATCH))
         await connection.copy_records_to_table("incoming", records=rows)
         await connection.execute(_INSERT, model_id)
         await connection.execute("truncate incoming")
+        progress(begin + len(rows))
+    await making
     await connection.execute("vacuum analyze messages")
     await connection.execute("vacuum analyze embeddings")
     await connection.execute("vacuum analyze conversations")

@@ -1,9 +1,10 @@
 """Evidence recall on LoCoMo, through the product's own storage and recall code; no language model.
 
-    python bench/recall.py ../data/locomo/dev.json [--per-question FILE]
+    python bench/recall.py ../data/locomo/dev.json [--per-question FILE] [--ablation]
 
 The first speaker of a conversation is the person, the second the character; every question is asked by the person,
-after the last session.
+after the last session. `--ablation` asks again with each part of the score switched off, by a weight of zero in the
+product's own code (the candidates stay as they are), and with plain BM25 and plain MiniLM.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from whisperengine.db.ids import new_id
 from whisperengine.db.pool import open_pool
 from whisperengine.inference import models
 from whisperengine.inference.encoder import Encoder
-from whisperengine.memory import history, indexing, people, recall
+from whisperengine.memory import history, indexing, people, recall, scoring
 from whisperengine.memory.asked import ask
 from whisperengine.memory.history import Said
 from whisperengine.memory.messages import Place, Read
@@ -40,6 +41,7 @@ async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     default = os.environ.get("WHISPERENGINE_DATA")
     parser.add_argument("data", nargs="?", type=Path, default=Path(default) / "locomo/dev.json" if default else None)
+    parser.add_argument("--ablation", action="store_true", help="one line for each part that is switched off")
     parser.add_argument("--per-question", type=Path, help="write every question's result as JSON lines")
     args = parser.parse_args()
     if args.data is None or not args.data.exists():
@@ -62,9 +64,11 @@ async def evaluate(args: argparse.Namespace, config, dsn: str) -> None:
     await pool.execute("insert into characters (id, name, definition) values (1, 'bench', '{}')")
     results: list[tuple[list[int], frozenset[int]]] = []
     questions, took = [], []
+    ablated: dict[str, list[tuple[list[int], frozenset[int]]]] = {}
     for conversation in load(args.data):
         after = conversation.turns[-1].said_at + timedelta(days=1)
         place, index = await tell(pool, encoder, model_id, conversation)
+        named = await embedded_with_names(encoder, conversation) if args.ablation else np.empty(0)
         for question in conversation.questions:
             asked = ask(
                 question.text,
@@ -79,9 +83,89 @@ async def evaluate(args: argparse.Namespace, config, dsn: str) -> None:
             took.append((time.perf_counter() - start) * 1000)
             results.append(([index[memory.message_id] for memory in found.memories], question.evidence))
             questions.append((conversation.name, question))
+            if args.ablation:
+                for name, ranked in (await ablation(pool, place, asked, reading.embedding, model_id)).items():
+                    ablated.setdefault(name, []).append(([index[id] for id in ranked], question.evidence))
+                found = await plain(pool, encoder, place, conversation, named, question.text, index)
+                for name, ranked in found.items():
+                    ablated.setdefault(name, []).append((ranked, question.evidence))
     await encoder.close()
     await pool.close()
     report(args, results, questions, took)
+    if ablated:
+        report_ablation(results, ablated)
+
+
+SWITCHED = {
+    "without lexical (cover, session)": ("cover", "session"),
+    "without semantic (dense, dense_near)": ("dense", "dense_near"),
+    "without dense": ("dense",),
+    "without dense_near": ("dense_near",),
+    "without cover": ("cover",),
+    "without session": ("session",),
+    "without who": ("who",),
+    "without date": ("date",),
+    "without when": ("when",),
+    "without date, when": ("date", "when"),
+    "without asks": ("asks",),
+    "without faded": ("faded",),
+}
+
+
+async def ablation(pool, place: Place, asked, embedding: np.ndarray, model_id: int) -> dict[str, list[int]]:
+    """Message ids, best first, by what was switched off."""
+    found = {}
+    before = new_id()
+    weights, reach = dict(scoring.WEIGHTS), dict(scoring.REACH)
+    try:
+        for name, parts in SWITCHED.items():
+            scoring.WEIGHTS.update(weights | dict.fromkeys(parts, 0.0))
+            rows = await recall.recall(pool, place, asked, embedding, model_id, before=before, limit=20)
+            found[name] = [memory.message_id for memory in rows.memories]
+        scoring.WEIGHTS.update(weights)
+        scoring.REACH.update(dict.fromkeys(reach, 0.0))
+        rows = await recall.recall(pool, place, asked, embedding, model_id, before=before, limit=20)
+        found["without neighbours' terms in cover"] = [row.message_id for row in rows.memories]
+    finally:
+        scoring.WEIGHTS.update(weights)
+        scoring.REACH.update(reach)
+    return found
+
+
+# What others do: the words, or the embedding, of "Speaker: text" against those of the question, and nothing else.
+PLAIN_BM25 = """
+with query as (select unnest(tsvector_to_array(to_tsvector('english', $3))) as lexeme),
+mine as materialized (select message_id, to_tsvector('english', case role when 'person' then $4 else $5 end || ': '
+  || content) as terms from messages where user_id = $1 and character_id = $2),
+hit as (select message_id, length(terms) as n, lexeme from mine join query on lexeme = any(tsvector_to_array(terms))),
+rarity as (select lexeme, ln(1 + ((select count(*) from mine) - count(*) + 0.5) / (count(*) + 0.5)) as idf
+  from hit group by lexeme)
+select message_id from hit join rarity using (lexeme) group by message_id order by
+  sum(idf * 1.9 / (1 + 0.9 * (0.7 + 0.3::float8 * n / (select avg(length(terms)) from mine)))) desc limit 20
+"""
+
+
+async def embedded_with_names(encoder, conversation: Conversation) -> np.ndarray:
+    """float32 (turns, dimensions) of "Speaker: text"."""
+    readings = await encoder.read([f"{turn.speaker}: {turn.text}" for turn in conversation.turns])
+    return np.stack([reading.embedding for reading in readings])
+
+
+async def plain(pool, encoder, place: Place, conversation: Conversation, named: np.ndarray, question: str, index):
+    """Indexes of turns, best first, by BM25 and by MiniLM; `named` from `embedded_with_names`."""
+    rows = await pool.fetch(PLAIN_BM25, place.user_id, place.character_id, question, *conversation.speakers)
+    reading = (await encoder.read([question]))[0]
+    nearest = np.argsort(-(named @ reading.embedding), kind="stable")[:20]
+    return {"plain BM25": [index[row["message_id"]] for row in rows], "plain MiniLM": nearest.tolist()}
+
+
+def report_ablation(results, ablated) -> None:
+    whole = Scores.of(results)
+    print(f"\n{'':56} {HEADING}   R@10 lost")
+    print(f"{'all parts':56} {whole.line()}")
+    for name, ranked in ablated.items():
+        scores = Scores.of(ranked)
+        print(f"{name:56} {scores.line()}   {whole.means[1] - scores.means[1]:+.1f}")
 
 
 async def tell(pool, encoder, model_id: int, conversation: Conversation) -> tuple[Place, dict[int, int]]:

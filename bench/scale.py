@@ -1,9 +1,11 @@
 """How recall and storage grow: people of 100 to 50,000 memories, alone and among a million rows of ten thousand others.
 
-    python bench/scale.py [--others 1000000] [--people 10000]
+    python bench/scale.py [--memories 50000] [--others 1000000] [--people 10000]
 
-Embedded PostgreSQL, seeded made-up talk filled by COPY. Prints recall per size before and after the others came, what a
-message costs to store, and the disk per memory.
+Embedded PostgreSQL, seeded made-up talk filled by COPY (the index of terms is built anew after the big fill, as a
+restored backup would have it). Prints recall and storing per size before and after the others came, searched by the
+database alone and with sketches held in memory; how the times grow; the disk per memory; the seconds of an export and
+an erasure of the biggest person. The full run takes less than ten minutes.
 """
 
 from __future__ import annotations
@@ -11,9 +13,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,15 +36,19 @@ from whisperengine.db.pool import open_pool
 from whisperengine.memory import erasure, export, indexing, messages, recall
 from whisperengine.memory.asked import ask
 from whisperengine.memory.messages import Place, Read
+from whisperengine.memory.sketches import WORTH_FROM, Sketches
 
 SIZES = (100, 1_000, 10_000, 50_000)
-QUERIES = 60
+QUERIES, WARMING = 60, 5
+
+Times = dict[int, dict[str, float]]
 
 
 async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--others", type=int, default=1_000_000)
-    parser.add_argument("--people", type=int, default=10_000)
+    parser.add_argument("--memories", type=int, default=50_000, help="of the person who has most")
+    parser.add_argument("--others", type=int, default=1_000_000, help="rows of other people")
+    parser.add_argument("--people", type=int, default=10_000, help="how many others")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as home:
         Path(home).chmod(0o711)
@@ -54,46 +63,40 @@ async def main() -> None:
 async def measure(args: argparse.Namespace, pool: asyncpg.Pool) -> None:
     model_id = await indexing.model_id(pool, "made-up", 384)
     await pool.execute("insert into characters (id, name, definition) values (1, 'bench', '{}')")
-    owners = [(await person(pool), 1, size) for size in SIZES]
-    async with pool.acquire() as connection:
-        await fill(connection, owners, model_id)
-    result: dict[str, object] = {"alone": await times(pool, model_id, owners)}
-    others = []
+    sizes = [size for size in SIZES if size < args.memories] + [args.memories]
+    owners = [(await person(pool), 1, size) for size in sizes]
+    with step("filling"):
+        await filled(pool, owners, model_id)
+    with step("measuring alone"):
+        alone = await times(pool, model_id, owners)
+    show("alone", alone)
     shares = 1 / np.arange(1, args.people + 1) ** 0.8
-    for count in (shares / shares.sum() * args.others).astype(int):
-        others.append((await person(pool), 1, int(count)))
-    start = time.perf_counter()
-    async with pool.acquire() as connection:
-        rows = await fill(connection, others, model_id, seed=2)
-    seconds = time.perf_counter() - start
-    print(f"{rows:,} rows of {args.people:,} others filled in {seconds:.0f} s")
-    result["among_others"] = await times(pool, model_id, owners)
-    sizes = await pool.fetch(
-        "select relname, pg_total_relation_size(oid) as bytes from pg_class where relkind = 'r' "
-        "and relname in ('messages', 'embeddings')"
-    )
-    total = await pool.fetchval("select count(*) from messages")
-    for row in sizes:
-        print(f"{row['relname']:12} {row['bytes'] / total:8.0f} bytes a memory")
-    result["bytes_per_memory"] = sum(row["bytes"] for row in sizes) / total
+    counts = np.maximum((shares / shares.sum() * args.others).astype(int), 1).tolist()
+    others = [(await person(pool), 1, count) for count in counts]
+    with step(f"filling {sum(counts):,} rows of {len(others):,} others"):
+        await filled(pool, others, model_id, seed=2)
+    with step("measuring among others"):
+        among = await times(pool, model_id, owners)
+    show(f"among {sum(counts):,} rows of others", among)
+    grown = growth(alone, among, sum(counts))
+    disk = await sizes_on_disk(pool)
     user_id = owners[-1][0]
     start = time.perf_counter()
-    count = 0
+    exported = 0
     async for _ in export.records(pool, user_id):
-        count += 1
-    result["export_seconds"] = time.perf_counter() - start
+        exported += 1
+    export_seconds = time.perf_counter() - start
     start = time.perf_counter()
     await erasure.erase(pool, user_id)
-    result["erase_seconds"] = time.perf_counter() - start
+    erase_seconds = time.perf_counter() - start
     left = [
         await pool.fetchval(f"select count(*) from {table} where user_id = $1", user_id)
-        for table in ("messages", "embeddings")
+        for table in ("messages", "embeddings", "conversations", "users")
     ]
-    print(
-        f"export of {count:,} records {result['export_seconds']:.1f} s, "
-        f"erasure {result['erase_seconds']:.1f} s, left {left}"
-    )
-    print(json.dumps({"bench": "scale", **result}))
+    print(f"export of {exported:,} records {export_seconds:.1f} s, erasure {erase_seconds:.1f} s, rows left {left}")
+    result = {"alone": alone, "among_others": among, "growth": grown, "bytes_per_memory": disk}
+    seconds = {"export_seconds": export_seconds, "erase_seconds": erase_seconds}
+    print(json.dumps({"bench": "scale", "cores": os.cpu_count(), **result, **seconds}))
 
 
 async def person(pool: asyncpg.Pool) -> int:
@@ -102,31 +105,108 @@ async def person(pool: asyncpg.Pool) -> int:
     return user_id
 
 
-async def times(pool: asyncpg.Pool, model_id: int, owners: list[tuple[int, int, int]]) -> dict[str, dict[str, float]]:
-    found = {}
+async def filled(pool: asyncpg.Pool, owners: list[tuple[int, int, int]], model_id: int, seed: int = 1) -> None:
+    async with pool.acquire() as connection:
+        definition = await connection.fetchval("select pg_get_indexdef('messages_by_term'::regclass)")
+        await connection.execute("drop index messages_by_term")
+        await connection.execute("set synchronous_commit = off")
+        # Nothing that is filled in refers to what there is not.
+        await connection.execute("set session_replication_role = replica")
+        await connection.execute("set maintenance_work_mem = '512MB'")
+        await fill(connection, owners, model_id, seed, progress=lambda rows: say(f"{rows:,} rows"))
+        say("building the index of terms")
+        await connection.execute(definition, timeout=600)
+        await connection.execute("reset all")
+        await connection.execute("checkpoint", timeout=600)
+
+
+async def times(pool: asyncpg.Pool, model_id: int, owners: list[tuple[int, int, int]]) -> Times:
+    """By number of memories: milliseconds of a recall, by the database alone and with sketches, and of storing."""
+    found: Times = {}
+    sketches = Sketches(pool, model_id)
     for user_id, character_id, size in owners:
+        say(f"{size:,} memories")
         words = Words(size)
         place = Place(user_id, character_id, "bench", False)
-        recalls, stores = [], []
-        for number in range(QUERIES + 5):
+        if size >= WORTH_FROM:
+            sketches.note(place, size)
+            await asyncio.gather(*sketches.reading)
+        took: dict[str, list[float]] = {"recall": [], "sketched": [], "store": []}
+        for number in range(QUERIES + WARMING):
             text = "Do you remember " + words.sentence(words.length() // 2 + 2) + "?"
             asked = ask(text, person="Sam", character="Mira", now=datetime.now(UTC), zone="UTC")
             vector = words.vector()
-            start = time.perf_counter()
-            await recall.recall(pool, place, asked, vector, model_id, before=new_id())
-            middle = time.perf_counter()
             read = Read(model_id, vector, [0.0] * 28, "neutral", 0.0)
-            await messages.accept(pool, place, new_id(), datetime.now(UTC), text, read, str(number) + str(new_id()))
-            if number >= 5:
-                recalls.append((middle - start) * 1000)
-                stores.append((time.perf_counter() - middle) * 1000)
-        found[str(size)] = {
-            "recall_p50_ms": float(np.percentile(recalls, 50)),
-            "recall_p95_ms": float(np.percentile(recalls, 95)),
-            "store_p50_ms": float(np.percentile(stores, 50)),
+            moments = [time.perf_counter()]
+            for held in (None, sketches):
+                await recall.recall(pool, place, asked, vector, model_id, before=new_id(), sketches=held)
+                moments.append(time.perf_counter())
+            await messages.accept(pool, place, new_id(), datetime.now(UTC), text, read, f"{number} {new_id()}")
+            moments.append(time.perf_counter())
+            if number >= WARMING:
+                for name, seconds in zip(took, np.diff(moments), strict=True):
+                    took[name].append(seconds * 1000)
+        found[size] = {
+            f"{name}_p{percent}_ms": round(float(np.percentile(values, percent)), 2)
+            for name, values in took.items()
+            for percent in (50, 95)
         }
-        print(f"{size:8,} memories: " + "  ".join(f"{name} {value:6.1f}" for name, value in found[str(size)].items()))
+    await sketches.close()
     return found
+
+
+def show(title: str, found: Times) -> None:
+    print(f"\n{title}: milliseconds, p50 / p95")
+    print(f"{'memories':>10} {'recall':>17} {'with sketches':>17} {'store':>17}")
+    for size, row in found.items():
+        pairs = (
+            f"{row[f'{name}_p50_ms']:7.1f} / {row[f'{name}_p95_ms']:7.1f}" for name in ("recall", "sketched", "store")
+        )
+        print(f"{size:10,} " + " ".join(f"{pair:>17}" for pair in pairs))
+
+
+def growth(alone: Times, among: Times, others: int) -> dict[str, float]:
+    """How many times as long the same takes: for the biggest person against the smallest, and among others."""
+    least, most = min(among), max(among)
+    found = {}
+    for name in ("recall", "sketched", "store"):
+        column = f"{name}_p50_ms"
+        found[f"{name}_by_memories"] = round(among[most][column] / among[least][column], 2)
+        found[f"{name}_by_others"] = round(among[most][column] / alone[most][column], 2)
+    print(
+        f"\ngrowth of p50 from {least:,} to {most:,} memories (x{most // least}), and with {others:,} rows of others:"
+    )
+    for name in ("recall", "sketched", "store"):
+        print(f"{name:>10} x{found[f'{name}_by_memories']:<6} x{found[f'{name}_by_others']}")
+    return found
+
+
+async def sizes_on_disk(pool: asyncpg.Pool) -> dict[str, int]:
+    total = await pool.fetchval("select count(*) from messages")
+    rows = await pool.fetch(
+        "select relname, pg_table_size(oid) as rows, pg_indexes_size(oid) as indexes from pg_class where relkind = 'r' "
+        "and relname in ('messages', 'embeddings') order by 1"
+    )
+    found = {}
+    for row in rows:
+        found[row["relname"]] = round(row["rows"] / total)
+        found[f"{row['relname']} indexes"] = round(row["indexes"] / total)
+    found["all"] = sum(found.values())
+    print("\nbytes a memory: " + ", ".join(f"{name} {size:,}" for name, size in found.items()))
+    return found
+
+
+@contextmanager
+def step(name: str) -> Iterator[None]:
+    start = time.perf_counter()
+    say(name)
+    yield
+    print(f"\r\033[K{name}: {time.perf_counter() - start:.0f} s", file=sys.stderr)
+
+
+def say(text: str) -> None:
+    """The one line of progress."""
+    print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

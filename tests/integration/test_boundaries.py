@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from whisperengine.db.ids import new_id
 from whisperengine.db.pool import open_pool
-from whisperengine.memory import facts, indexing, messages, people, recall
+from whisperengine.memory import facts, indexing, links, messages, people, recall
 from whisperengine.memory.asked import ask
 from whisperengine.memory.messages import Place, Read
 from whisperengine.memory.relationship import Relationship, step
@@ -48,6 +48,53 @@ def test_a_thousand_interleavings_of_private_and_shared_turns_never_leak(databas
 
         never_leaks()
         runner.run(pool.close())
+
+
+def test_what_two_who_are_joined_had_said_in_private_never_leaks(database: str):
+    with asyncio.Runner() as runner:
+        pool = runner.run(open_pool(database, 2))
+        model_id = runner.run(indexing.model_id(pool, "made-up", 384))
+        runner.run(pool.execute("insert into characters (id, name, definition) values (1, 'a', '{}')"))
+
+        @settings(max_examples=20, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+        @given(talks(), talks())
+        def never_leaks(before: list[tuple[int, bool, str, bool]], after: list[tuple[int, bool, str, bool]]) -> None:
+            runner.run(check_joined(pool, model_id, before, after))
+
+        never_leaks()
+        runner.run(pool.close())
+
+
+async def check_joined(pool, model_id: int, before, after) -> None:
+    names = [f"{new_id()}:{number}" for number in range(2)]
+    told = []
+
+    async def tell(talk) -> None:
+        for who, shared, subject, is_fact in talk:
+            person = await people.resolve(pool, "test", names[who])
+            place = Place(person.user_id, 1, "guild" if shared else "dm", shared)
+            marker = f"{'shared' if shared else 'private'}-{who}-{len(told)}"
+            told.append((who, marker))
+            await turn(pool, model_id, place, f"My {subject} is {marker}", is_fact, subject, marker)
+
+    async def seen(who: int, shared: bool) -> str:
+        person = await people.resolve(pool, "test", names[who])
+        place = Place(person.user_id, 1, "guild" if shared else "dm", shared)
+        return "\n".join(await everything_seen(pool, model_id, place))
+
+    await tell(before)
+    brought = [marker for who, marker in told if who == 1]
+    await links.join(pool, "test", names[1], (await links.start(pool, "test", names[0])).code)
+    await tell(after)
+    assert "private-" not in await seen(0, shared=True)
+    everything = await seen(0, shared=False)
+    assert all(marker in everything for _, marker in told)
+    await links.split(pool, "test", names[1])
+    for who in (0, 1):
+        assert "private-" not in await seen(who, shared=True)
+    kept, back = await seen(0, shared=False), await seen(1, shared=False)
+    for _, marker in told:
+        assert (marker in back, marker in kept) == (marker in brought, marker not in brought)
 
 
 async def check(pool, model_id: int, talk: list[tuple[int, bool, str, bool]]) -> None:

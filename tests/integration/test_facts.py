@@ -153,6 +153,19 @@ async def test_what_the_person_wrote_needs_no_source(talk: Talk):
     assert [fact.text for fact in await all_of(talk)] == ["lives in Old Rome"]
 
 
+async def test_what_the_person_pinned_or_wrote_stays_when_its_message_is_deleted(talk: Talk):
+    pinned = await learn(talk, await told(talk, "I live in Rome.", "lives_in", "", "Rome"))
+    written = await learn(talk, await told(talk, "My name is Sam.", "name", "", "Sam"))
+    await learn(talk, await told(talk, "I love cheese.", "taste", "cheese", "likes"))
+    assert pinned
+    assert written
+    await facts.change(talk.pool, talk.user_id, talk.character_id, pinned, text=None, pinned=True)
+    await facts.change(talk.pool, talk.user_id, talk.character_id, written, text="Samuel", pinned=None)
+    for row in await talk.rows("select message_id from messages where user_id = $1 and character_id = $2"):
+        await corrections.delete(talk.pool, talk.user_id, talk.character_id, row["message_id"])
+    assert await talk.facts() == {"lives_in": "Rome", "name": "Samuel"}
+
+
 async def test_forgetting_a_fact_forgets_what_it_had_superseded(talk: Talk):
     await learn(talk, await told(talk, "I live in Rome.", "lives_in", "", "Rome"))
     fact_id = await learn(talk, await told(talk, "I live in Oslo.", "lives_in", "", "Oslo"))

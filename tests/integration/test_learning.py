@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 from tests.support.llm_stub import LLMStub, document, error_body, rate_limited, refuses, says
 from tests.support.talk import Talk, talking
 from tests.unit.test_extraction import HOSTILE
+from whisperengine.config import Config
 from whisperengine.db import jobs
 from whisperengine.db.jobs import Job
 from whisperengine.errors import LLMRateLimited
@@ -24,6 +26,7 @@ from whisperengine.llm.client import LLMClient
 from whisperengine.llm.endpoint import Endpoint
 from whisperengine.memory import corrections, facts
 from whisperengine.memory.messages import Read
+from whisperengine.settings.settings import Settings
 
 
 @pytest.fixture
@@ -38,11 +41,18 @@ async def client() -> AsyncIterator[LLMClient]:
         yield client
 
 
-def learner(talk: Talk, client: LLMClient, stub: LLMStub | None = None, **options: Any) -> Learner:
+def learner(
+    talk: Talk,
+    client: LLMClient,
+    stub: LLMStub | None = None,
+    on_person_changed: Callable[[int], None] = lambda user_id: None,
+    **options: Any,
+) -> Learner:
     async def endpoint() -> Endpoint | None:
         return Endpoint(stub.url, "stub-model", timeout=5, retries=0) if stub else None
 
-    return Learner(talk.pool, client, endpoint, **options)
+    settings = Settings(replace(Config(), **options))
+    return Learner(talk.pool, client, endpoint, settings, on_person_changed=on_person_changed)
 
 
 def job(talk: Talk, kind: str = "learn", attempts: int = 1) -> Job:
@@ -466,7 +476,7 @@ async def test_old_messages_go_with_what_came_from_them_and_pinned_ones_stay(tal
     old = datetime.now(UTC) - timedelta(days=40)
     ids = await talk.say("I live in Rome.", "I love cheese.", "My dog is called Rex.", *["ok"] * 3, at=old)
     await talk.say("I love cheese, as always.")
-    subject = learner(talk, client, retention_days=30)
+    subject = learner(talk, client, memory_retention_days=30)
     await summarise(subject, talk)
     assert len(await summaries_of(talk)) == 1
     await corrections.pin(talk.pool, talk.user_id, talk.character_id, ids[2], True)
@@ -485,7 +495,7 @@ async def test_old_messages_go_with_what_came_from_them_and_pinned_ones_stay(tal
 
 async def test_a_pinned_fact_outlives_its_message(talk: Talk, client: LLMClient):
     await talk.say("I live in Rome.", at=datetime.now(UTC) - timedelta(days=40))
-    subject = learner(talk, client, retention_days=30)
+    subject = learner(talk, client, memory_retention_days=30)
     await subject.learn(job(talk))
     (fact,) = await facts.of_person(talk.pool, talk.user_id, talk.character_id)
     await facts.change(talk.pool, talk.user_id, talk.character_id, fact.fact_id, text=None, pinned=True)
@@ -505,5 +515,5 @@ async def test_retention_goes_through_every_conversation(database: str, talk: Ta
     await talk.say(*["I had tea."] * 600, at=old, apart=timedelta(seconds=1))
     async with talking(database, "kim") as other:
         await other.say("I had tea.", at=old)
-        await learner(talk, client, retention_days=30).retain(Job(0, 1, "retain", None, {}, 1))
+        await learner(talk, client, memory_retention_days=30).retain(Job(0, 1, "retain", None, {}, 1))
     assert await talk.pool.fetchval("select count(*) from messages") == 0

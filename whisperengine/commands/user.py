@@ -1,4 +1,4 @@
-"""`whisperengine user show|export|import|erase`: what is kept of a person, and the person's hold on it."""
+"""`whisperengine user ACTION`: what is kept of a person, and the person's hold on it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -29,6 +30,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "export": "everything of a person, as lines of JSON",
         "import": "an export, ChatGPT's conversations.json or memories.txt, a SillyTavern chat (.jsonl)",
         "erase": "delete everything of a person",
+        "link": "get a code; redeemed for another account, it makes both one person",
+        "redeem": "become the person that a code was given to",
+        "split": "make an account that was joined a person of its own again",
     }
     for name, help in texts.items():
         action = actions.add_parser(name, help=help, description=help)
@@ -41,6 +45,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
             action.add_argument("--character", default="", help="who the talk was with (default: the service's own)")
         elif name == "erase":
             action.add_argument("--yes", action="store_true", help="do not ask")
+        elif name == "redeem":
+            action.add_argument("code", metavar="CODE")
+        if name in ("link", "redeem", "split"):
+            action.add_argument("--platform", default="api", help="whose id USER is: api (default) or discord")
 
 
 def run(args: argparse.Namespace, config: Config) -> int:
@@ -57,6 +65,16 @@ async def _run(args: argparse.Namespace, config: Config) -> int:
             await _export(service, path, args.output)
         elif args.action == "erase":
             return await _erase(service, path, args)
+        elif args.action == "link":
+            given = await service.call("POST", path + "/link", platform=args.platform)
+            print(f"{given['code']}   (until {datetime.fromisoformat(given['expires_at']).astimezone():%H:%M})")
+            print("Type it within ten minutes on the other platform: /link there, or `whisperengine user redeem`.")
+        elif args.action == "redeem":
+            await service.call("POST", path + "/link/redeem", {"code": args.code}, platform=args.platform)
+            print(f"{args.user} is now the same person there and here. `whisperengine user split` undoes it.")
+        elif args.action == "split":
+            await service.call("DELETE", path + "/link", platform=args.platform)
+            print(f"{args.user} is a person of its own again.")
         elif isinstance(talks, Path):
             await _import_records(service, path, talks)
         elif talks is not None:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import asyncpg
 
+from whisperengine.db.pool import AWAY
 from whisperengine.emotion.classifier import EmotionReading
 from whisperengine.emotion.feelings import Feelings
 from whisperengine.inference.encoder import Encoder, Reading
@@ -65,22 +66,31 @@ class Indexer:
             await self._write(self._take())
 
     async def _run(self) -> None:
-        idle = 0.0
+        clock = asyncio.get_running_loop().time
+        sweep_at = clock()
         while True:
             try:
-                # Not wait_for, which before Python 3.12 can lose a cancellation that comes as its time ends.
-                async with asyncio.timeout(idle):
-                    first = await self._queue.get()
-                await asyncio.sleep(GATHER_SECONDS)
-                await self._write([first, *self._take()])
-            except TimeoutError:
-                idle = SWEEP_SECONDS
-                await self._sweep()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                # By the clock: where people talk without a pause, what an outage left would wait for ever.
+                if clock() >= sweep_at:
+                    sweep_at = clock() + SWEEP_SECONDS
+                    await self._sweep()
+                if first := await self._next(sweep_at):
+                    await asyncio.sleep(GATHER_SECONDS)
+                    await self._write([first, *self._take()])
+            except AWAY as error:
                 log.warning(
                     "indexing waits for the database (%s); what is pending is tried again", type(error).__name__
                 )
-                idle = 2.0
+                sweep_at = clock() + 2.0
+
+    async def _next(self, until: float) -> tuple[Key, str, Reading] | None:
+        """The first that waits; None when there is none until then (loop time)."""
+        try:
+            # Not wait_for, which before Python 3.12 can lose a cancellation that comes as its time ends.
+            async with asyncio.timeout_at(until):
+                return await self._queue.get()
+        except TimeoutError:
+            return None
 
     def _take(self) -> list[tuple[Key, str, Reading]]:
         return [self._queue.get_nowait() for _ in range(min(BATCH - 1, self._queue.qsize()))]

@@ -27,8 +27,9 @@ from whisperengine.learning.importance import importance
 from whisperengine.llm.asking import asks, plain, sentences
 from whisperengine.llm.client import LLMClient
 from whisperengine.llm.endpoint import Endpoint
-from whisperengine.memory import facts
+from whisperengine.memory import facts, people
 from whisperengine.memory.facts import Learned
+from whisperengine.settings.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -59,8 +60,7 @@ class Unlearned:
 class Learner:
     """One per process. `endpoint` gives the model's address at the moment, or None when there is none.
 
-    `learning` is `auto` (patterns, and the model when there is one), `patterns`, or `off`: then nothing is learned and
-    nothing summarised. `context_tokens` bound what is shown to the model; `retention_days` 0 keeps for ever.
+    LEARNING, LLM_CONTEXT_TOKENS and MEMORY_RETENTION_DAYS count as `settings` have them at the moment.
     `on_person_changed` hears of people whose name or time zone was learned.
     """
 
@@ -69,17 +69,23 @@ class Learner:
         pool: asyncpg.Pool,
         client: LLMClient,
         endpoint: Callable[[], Awaitable[Endpoint | None]],
+        settings: Settings,
         *,
-        learning: str = "auto",
-        context_tokens: int = 8192,
-        retention_days: int = 0,
         on_person_changed: Callable[[int], None] = lambda user_id: None,
     ) -> None:
-        self._pool, self._client, self._endpoint = pool, client, endpoint
-        self._learning, self._retention_days = learning, retention_days
-        # Three characters a token, after a third is set aside for the instructions and the answer.
-        self._chars = max(2_000, context_tokens * 2)
+        self._pool, self._client, self._endpoint, self._settings = pool, client, endpoint, settings
         self._on_person_changed = on_person_changed
+
+    @property
+    def _learning(self) -> str:
+        return self._settings.config.learning
+
+    @property
+    def _chars(self) -> int:
+        """Characters that may be shown to the model: three a token, a third being set aside for the instructions and
+        the answer.
+        """
+        return max(2_000, self._settings.config.llm_context_tokens * 2)
 
     @property
     def handlers(self) -> dict[str, Callable[[Job], Awaitable[None]]]:
@@ -128,16 +134,19 @@ class Learner:
 
     async def retain(self, job: Job) -> None:
         """Delete what is older than the set number of days, in every conversation, and come back in a day."""
-        if not self._retention_days:
+        if not self._settings.config.memory_retention_days:
             return
         await jobs.add(self._pool, "retain", delay=RETAIN_EVERY)
         after = (-1, -1)
-        while found := await retention.conversations(self._pool, self._retention_days, after):
+        # Read again for each step: whoever lengthens the time has deleted nothing more from then on.
+        while (days := self._settings.config.memory_retention_days) and (
+            found := await retention.conversations(self._pool, days, after)
+        ):
             for user_id, character_id in found:
                 deleted = retention.BATCH
                 while deleted == retention.BATCH:
                     # Each batch is a transaction of its own, so that turns get their word in.
-                    deleted = await retention.delete_old(self._pool, user_id, character_id, self._retention_days)
+                    deleted = await retention.delete_old(self._pool, user_id, character_id, days)
             after = found[-1]
 
     async def _found(self, batch: Sequence[Unlearned], zone: tzinfo, last_attempt: bool) -> list[Learned]:
@@ -225,6 +234,8 @@ class Learner:
                 if await facts.learn(connection, user_id, character_id, fact, source.shared):
                     filled |= await _fill_person(connection, user_id, fact, source.shared)
             await _mark(connection, user_id, character_id, by_id, told)
+            if filled:
+                await people.announce(connection, user_id)
             return filled
 
 

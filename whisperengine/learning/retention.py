@@ -50,12 +50,7 @@ async def delete_old(pool: asyncpg.Pool, user_id: int, character_id: int, days: 
         ids = [row["message_id"] for row in rows]
         if not ids:
             return 0
-        supported = await connection.fetch(
-            "select fact_id from facts where user_id = $1 and character_id = $2 and fact_id = any($3) and not pinned",
-            user_id,
-            character_id,
-            await facts.sourced_from(connection, user_id, character_id, ids),
-        )
+        supported = await facts.sourced_from(connection, user_id, character_id, ids)
         await connection.execute(
             "delete from summaries s where user_id = $1 and character_id = $2 and exists (select from messages m "
             "where m.user_id = $1 and m.character_id = $2 and m.message_id = any($3) and m.channel = s.channel "
@@ -79,7 +74,7 @@ async def delete_old(pool: asyncpg.Pool, user_id: int, character_id: int, days: 
             character_id,
             ids,
         )
-        await facts.drop_unsupported(connection, user_id, character_id, [row["fact_id"] for row in supported])
+        await facts.drop_unsupported(connection, user_id, character_id, supported)
         return len(ids)
 
 

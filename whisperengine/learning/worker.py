@@ -14,15 +14,14 @@ import asyncpg
 
 from whisperengine.db import jobs
 from whisperengine.db.jobs import Job
+from whisperengine.db.listening import listening
+from whisperengine.db.pool import AWAY
 from whisperengine.errors import WhisperEngineError
 
 log = logging.getLogger(__name__)
 
 AT_ONCE = 2
 POLL_SECONDS = 5.0
-
-# What a database that is away, or going away, raises.
-_AWAY = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 Handler = Callable[[Job], Awaitable[None]]
 
@@ -56,7 +55,7 @@ class Worker:
                 task.cancel()
             if tasks:
                 await asyncio.wait(tasks)
-        with suppress(*_AWAY):
+        with suppress(*AWAY):
             await jobs.hand_back(self._pool, self.name)
 
     async def _take(self) -> None:
@@ -65,7 +64,7 @@ class Worker:
             free = AT_ONCE - len(self._tasks)
             try:
                 taken = await jobs.claim(self._pool, self.name, self._handlers, free) if free else []
-            except _AWAY as error:
+            except AWAY as error:
                 log.warning("the worker waits for the database (%s)", type(error).__name__)
                 taken = []
             for job in taken:
@@ -85,7 +84,7 @@ class Worker:
             await self._handlers[job.kind](job)
             if not await jobs.finish(self._pool, self.name, job):
                 log.warning("job %s (%d) was finished, but another worker had taken it up", job.kind, job.job_id)
-        except (*_AWAY, WhisperEngineError) as error:
+        except (*AWAY, WhisperEngineError) as error:
             await self._failed(job, error)
         except Exception as error:
             # Not the message: a failed statement's may quote what people said.
@@ -96,7 +95,7 @@ class Worker:
         reason = getattr(error, "code", type(error).__name__)
         try:
             dead = await jobs.fail(self._pool, self.name, job, str(reason))
-        except _AWAY:
+        except AWAY:
             # Nobody beats for it now, so that it is taken up again.
             log.warning(
                 "job %s (%d) could not be handed back; it is taken up when its heartbeat is missed",
@@ -116,7 +115,7 @@ class Worker:
                 continue
             try:
                 still = await jobs.beat(self._pool, self.name, list(held.values()))
-            except _AWAY as error:
+            except AWAY as error:
                 log.warning("the worker's heartbeat did not reach the database (%s)", type(error).__name__)
                 continue
             for task, job in held.items():
@@ -130,8 +129,8 @@ class Worker:
         Without it the poll finds every job a few seconds later, so a lost connection costs only time.
         """
         while True:
-            with suppress(*_AWAY):
-                async with jobs.listening(self._dsn, self._wake.set) as lost:
+            with suppress(*AWAY):
+                async with listening(self._dsn, jobs.CHANNEL, lambda _: self._wake.set()) as lost:
                     # What was queued before this connection listened.
                     self._wake.set()
                     await lost.wait()

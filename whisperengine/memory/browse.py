@@ -29,10 +29,13 @@ async def messages(
 
 
 async def channels(pool: asyncpg.Pool, user_id: int, character_id: int, limit: int) -> list[asyncpg.Record]:
-    """Conversations by channel, the latest first: how many messages, when, and how the last began."""
+    """Conversations by channel, the latest first: how many messages, when, and how the person's first and the last
+    message began.
+    """
     return await pool.fetch(
         "select channel, bool_or(shared) as shared, count(*) as messages, max(said_at) as last_at, "
-        "left((array_agg(content order by message_id desc))[1], 120) as last_text "
+        "left((array_agg(content order by message_id desc))[1], 120) as last_text, "
+        "left((array_agg(content order by message_id) filter (where role = 'person'))[1], 120) as first_text "
         "from messages where user_id = $1 and character_id = $2 group by channel order by max(message_id) desc limit "
         "$3",
         user_id,

@@ -37,6 +37,15 @@ class Stored:
     edited_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a person said that is to be answered anew."""
+
+    content: str
+    shared: bool
+    request_key: str
+
+
 _COLUMNS = "message_id, role, channel, shared, said_at, content, reply_to, pinned, feeling, intensity, edited_at"
 
 
@@ -46,6 +55,17 @@ async def find(pool: asyncpg.Pool, user_id: int, character_id: int, message_id: 
         user_id,
         character_id,
         message_id,
+    )
+    return Stored(**row) if row else None
+
+
+async def asked_as(pool: asyncpg.Pool, user_id: int, character_id: int, request_key: str) -> Stored | None:
+    """The message that a caller named by this key, or None."""
+    row = await pool.fetchrow(
+        f"select {_COLUMNS} from messages where user_id = $1 and character_id = $2 and request_key = $3",
+        user_id,
+        character_id,
+        request_key,
     )
     return Stored(**row) if row else None
 
@@ -66,6 +86,32 @@ async def last_exchange(
     if len(rows) < 2 or rows[0]["reply_to"] != rows[1]["message_id"]:
         return None
     return Stored(**rows[1]), Stored(**rows[0])
+
+
+async def answered_anew(pool: asyncpg.Pool, user_id: int, character_id: int, channel: str, key: str) -> Asked | None:
+    """Throw away the answer to the person's last message in a channel, so that it can be answered anew.
+
+    `key` becomes the message's request key unless it has one. None when the person has said nothing there.
+    """
+    async with pool.acquire() as connection, connection.transaction():
+        await _lock(connection, user_id, character_id)
+        row = await connection.fetchrow(
+            "update messages m set request_key = coalesce(m.request_key, $4) from (select message_id from messages "
+            "where user_id = $1 and character_id = $2 and channel = $3 and role = 'person' "
+            "order by message_id desc limit 1) last "
+            "where m.user_id = $1 and m.character_id = $2 and m.message_id = last.message_id "
+            "returning m.content, m.shared, m.request_key, array(select a.message_id from messages a "
+            "where a.user_id = $1 and a.character_id = $2 and a.reply_to = m.message_id) as answers",
+            user_id,
+            character_id,
+            channel,
+            key,
+        )
+        if row is None:
+            return None
+        if row["answers"]:
+            await _delete(connection, user_id, character_id, row["answers"])
+        return Asked(row["content"], row["shared"], row["request_key"])
 
 
 async def delete(pool: asyncpg.Pool, user_id: int, character_id: int, message_id: int) -> list[int]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncpg
 
+from whisperengine.memory import people
+
 # Children before parents: the cascades would do the same row by row.
 _ORDER = (
+    "usage",
     "embeddings",
     "fact_sources",
     "facts",
@@ -45,6 +48,7 @@ async def erase(pool: asyncpg.Pool, user_id: int) -> dict[str, int]:
                 )
             )
         counts["identities"] = _count(await connection.execute("delete from identities where user_id = $1", user_id))
+        await people.announce(connection, user_id)
     return counts
 
 
@@ -58,6 +62,12 @@ async def erase_conversation(pool: asyncpg.Pool, user_id: int, character_id: int
                     f"delete from {table} where user_id = $1 and character_id = $2", user_id, character_id
                 )
             )
+        await connection.execute(
+            "update links set relationships = coalesce((select jsonb_agg(r) from jsonb_array_elements(relationships) r "
+            "where (r ->> 'character_id')::bigint <> $2), '[]') where user_id = $1",
+            user_id,
+            character_id,
+        )
     return counts
 
 

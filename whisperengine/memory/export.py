@@ -7,6 +7,7 @@ nothing.
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Any
@@ -16,6 +17,7 @@ import asyncpg
 from whisperengine.db.ids import new_id
 from whisperengine.db.pool import Connection
 from whisperengine.errors import RequestError
+from whisperengine.memory import reactions
 from whisperengine.memory.terms import search_text
 
 FORMAT = "whisperengine-person"
@@ -23,8 +25,10 @@ VERSION = 1
 
 _MESSAGES = """
 select message_id, role, channel, shared, session, place, said_at, about_from, about_to, content, reply_to, request_key,
-  model, feeling, intensity, pinned, importance, edited_at, interrupted
-  from messages where user_id = $1 and character_id = $2 order by message_id"""
+  model, feeling, intensity, pinned, importance, edited_at, interrupted,
+  coalesce((select jsonb_agg(jsonb_build_object('emoji', r.emoji, 'valence', r.valence) order by r.at) from reactions r
+    where r.user_id = m.user_id and r.character_id = m.character_id and r.message_id = m.message_id), '[]') as reactions
+  from messages m where user_id = $1 and character_id = $2 order by message_id"""
 
 
 async def records(pool: asyncpg.Pool, user_id: int) -> AsyncIterator[dict[str, Any]]:
@@ -59,7 +63,7 @@ async def _conversation(connection: Connection, user_id: int, talk: asyncpg.Reco
     key = (user_id, talk["character_id"])
     yield {"type": "conversation", "character": talk["name"], "last_at": talk["last_at"].isoformat()}
     row = await connection.fetchrow(
-        "select trust, affection, attunement, interactions, first_at, last_at from relationships "
+        "select trust, affection, attunement, interactions, first_at, last_at, state from relationships "
         "where user_id = $1 and character_id = $2",
         *key,
     )
@@ -186,14 +190,15 @@ class Intake:
     async def _relationship(self, record: dict[str, Any]) -> int:
         status = await self._connection.execute(
             "insert into relationships (user_id, character_id, trust, affection, attunement, interactions, first_at, "
-            "last_at) "
-            "values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing",
+            "last_at, state) "
+            "values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict do nothing",
             self._user_id,
             self._character_id,
             *(min(max(float(record[name]), 0.0), 1.0) for name in ("trust", "affection", "attunement")),
             int(record["interactions"]),
             _time(record["first_at"]),
             _time(record["last_at"]),
+            _plain(record.get("state")),
         )
         return int(status.split()[-1])
 
@@ -226,6 +231,14 @@ class Intake:
             _time(record["about_from"]) if record.get("about_from") else None,
             _time(record["about_to"]) if record.get("about_to") else None,
         )
+        key = (self._user_id, self._character_id or 0, int(record["message_id"]))
+        for reaction in record.get("reactions") or ():
+            await reactions.add(
+                self._connection,
+                *key,
+                str(reaction["emoji"]),
+                min(max(float(reaction["valence"]), -1.0), 1.0),
+            )
         return int(status.split()[-1])
 
     async def _fact(self, record: dict[str, Any]) -> int:
@@ -302,6 +315,14 @@ def from_document(document: Any) -> list[Any]:
     if not isinstance(document, dict) or not isinstance(document.get("records"), list):
         raise RequestError("This is no export of this program: there are no `records`.", code="invalid_export")
     return document["records"]
+
+
+def _plain(state: Any) -> dict[str, Any]:
+    """What a character kept of the person; absent in exports of before. Raises ValueError for what is no JSON."""
+    if not isinstance(state, dict):
+        return {}
+    # PostgreSQL keeps no such letter.
+    return json.loads(json.dumps(state, allow_nan=False).replace("\\u0000", ""))
 
 
 def _time(text: Any) -> datetime:

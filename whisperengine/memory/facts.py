@@ -198,13 +198,14 @@ async def forget(connection: Connection, user_id: int, character_id: int, fact_i
 
 
 async def drop_unsupported(connection: Connection, user_id: int, character_id: int, fact_ids: Sequence[int]) -> None:
-    """Delete those of the facts whose last source is gone, and put in force what they had superseded.
+    """Delete those of the facts whose last source is gone, and put in force what they had superseded. What the person
+    entered or pinned stays.
 
     Inside a transaction.
     """
     gone = await connection.fetch(
         "delete from facts f where f.user_id = $1 and f.character_id = $2 and f.fact_id = any($3) "
-        "and f.origin <> 'person' and not exists (select from fact_sources s where s.user_id = $1 "
+        "and f.origin <> 'person' and not f.pinned and not exists (select from fact_sources s where s.user_id = $1 "
         "and s.character_id = $2 and s.fact_id = f.fact_id) "
         "returning f.fact_id, f.superseded_at, f.superseded_by",
         user_id,

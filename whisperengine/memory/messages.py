@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import asyncpg
 import numpy as np
 
 from whisperengine.db.ids import new_id
+from whisperengine.db.pool import TURN_SECONDS
 from whisperengine.errors import ConflictError
 from whisperengine.memory.relationship import Relationship, Step
 from whisperengine.memory.terms import search_text
+from whisperengine.memory.usage import ADD, NOTHING, Usage
 from whisperengine.memory.when import Span
 
 SESSION_GAP = timedelta(hours=4)
@@ -140,11 +143,11 @@ async def accept(
         about.start if about else None,
         about.end if about else None,
     )
-    row = await pool.fetchrow(_ACCEPT, *arguments)
+    row = await pool.fetchrow(_ACCEPT, *arguments, timeout=TURN_SECONDS)
     if row is None:
         # The same key arrived twice at once and the other one won after this statement's snapshot was taken; now it can
         # be seen.
-        row = await pool.fetchrow(_ACCEPT, *arguments)
+        row = await pool.fetchrow(_ACCEPT, *arguments, timeout=TURN_SECONDS)
         assert row is not None
     if not row["same"]:
         raise ConflictError(
@@ -164,7 +167,15 @@ async def accept(
     return Accepted(row["message_id"], row["said_at"], row["new"], answer)
 
 
-_STORE_ANSWER = """
+_USED = ADD.format(
+    user_id="$1::bigint",
+    character_id="$2::bigint",
+    turns="(select count(*)::integer from answer)",
+    prompt_tokens="$18",
+    completion_tokens="$19",
+    cost="$20",
+)
+_STORE_ANSWER = f"""
 with lexemes as (
   select to_tsvector('english', $9) as terms
 ), conversation as (
@@ -182,12 +193,13 @@ with lexemes as (
   on conflict (user_id, character_id, reply_to) where reply_to is not null do nothing
   returning message_id
 ), relationship as (
-  insert into relationships as r (user_id, character_id, trust, affection, attunement, interactions, first_at, last_at)
-  select $1, $2, 0.5 + $11::real, 0.4 + $12::real, 0.3 + $13::real, 1, $8, $8 from answer
+  insert into relationships as r
+    (user_id, character_id, trust, affection, attunement, interactions, first_at, last_at, state)
+  select $1, $2, 0.5 + $11::real, 0.4 + $12::real, 0.3 + $13::real, 1, $8, $8, $17::jsonb from answer
   on conflict (user_id, character_id) do update set
     trust = least(1, greatest(0, r.trust + $11)), affection = least(1, greatest(0, r.affection + $12)),
     attunement = least(1, greatest(0, r.attunement + $13)),
-    interactions = r.interactions + 1, last_at = excluded.last_at
+    interactions = r.interactions + 1, last_at = excluded.last_at, state = r.state || excluded.state
   returning trust, affection, attunement, interactions, first_at, last_at
 ), event as (
   insert into relationship_events (user_id, character_id, message_id, trust, affection, attunement, reason, at)
@@ -195,11 +207,13 @@ with lexemes as (
 ), learning as (
   -- Eight turns are learned from together, or what there is after five minutes of silence.
   insert into jobs as j (user_id, job_id, kind, character_id, payload, run_at)
-  select $1::bigint, $16::bigint, 'learn', $2::bigint, '{"turns": 1}', now() + interval '5 minutes' from answer
+  select $1::bigint, $16::bigint, 'learn', $2::bigint, '{{"turns": 1}}', now() + interval '5 minutes' from answer
   on conflict (user_id, kind, coalesce(character_id, 0)) where dead_at is null and locked_by is null
   do update set payload = jsonb_build_object('turns', coalesce((j.payload->>'turns')::integer, 0) + 1),
     run_at = case when j.attempts = 0 and coalesce((j.payload->>'turns')::integer, 0) >= 7
              then least(j.run_at, now()) else j.run_at end
+), used as (
+  {_USED}
 )
 select * from relationship
 """
@@ -215,12 +229,16 @@ async def store_answer(
     model: str,
     step: Step,
     *,
+    state: Mapping[str, Any] | None = None,
     interrupted: bool = False,
+    usage: Usage = NOTHING,
 ) -> Relationship | None:
     """Store a character's answer and what the turn changed between the two, in one durable statement.
 
-    `interrupted` marks an answer whose listener went away. Returns the relationship as it now is; None when another
-    process has answered this message already (then nothing is stored).
+    `state` is what the character keeps for its next turn in places of this kind (shared or private); None leaves what
+    is kept. `interrupted` marks an answer whose listener went away. `usage` counts whether or not the answer is stored.
+    Returns the relationship as it now is; None when another process has answered this message already (then nothing
+    is stored).
     """
     row = await pool.fetchrow(
         _STORE_ANSWER,
@@ -240,6 +258,11 @@ async def store_answer(
         step.reason,
         interrupted,
         new_id(),
+        {} if state is None else {"shared" if place.shared else "private": state},
+        usage.prompt_tokens or 0,
+        usage.completion_tokens or 0,
+        usage.cost or 0.0,
+        timeout=TURN_SECONDS,
     )
     return Relationship(**dict(row)) if row else None
 

@@ -8,7 +8,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import asyncpg
 
 from whisperengine.db.ids import new_id
+from whisperengine.db.pool import Executor
 from whisperengine.errors import NotFoundError, RequestError
+
+CHANNEL = "whisperengine_people"
+"""Announces the user_id of a person who was changed, joined, split or erased."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,11 @@ async def _create(pool: asyncpg.Pool, platform: str, platform_user_id: str, disp
         return Person(*row)
 
 
+async def announce(executor: Executor, user_id: int) -> None:
+    """Tell all processes to forget what they hold of a person, once the transaction is done."""
+    await executor.execute("select pg_notify($1, $2)", CHANNEL, str(user_id))
+
+
 async def identities(pool: asyncpg.Pool, user_id: int) -> list[asyncpg.Record]:
     """What the platforms call a person."""
     return await pool.fetch(
@@ -77,6 +86,7 @@ async def change(pool: asyncpg.Pool, user_id: int, *, display_name: str | None, 
     )
     if row is None:
         raise NotFoundError("This person was erased meanwhile. A new message starts anew.", code="unknown_user")
+    await announce(pool, user_id)
     return Person(*row)
 
 

@@ -9,29 +9,31 @@ neighbours come along.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 import asyncpg
 import numpy as np
 
 from whisperengine.db.ids import id_at
+from whisperengine.db.pool import TURN_SECONDS
 from whisperengine.memory import scoring
 from whisperengine.memory.asked import CHARACTER, PERSON, Asked
 from whisperengine.memory.facts import Fact, for_prompt
 from whisperengine.memory.messages import SESSION_GAP, Place
 from whisperengine.memory.relationship import Relationship
 from whisperengine.memory.scoring import Candidates
+from whisperengine.memory.sketches import SHORTLIST, Shortlist, Sketches
 
-SKETCH_SHORTLIST = 400
 CANDIDATES = 40
 IN_SPAN = 50
 RECENT = 20
 FEELINGS = 12
 FACTS = 60
 TERMS = 60
-REACH = 2
+REACH = 1
 
 # What /why and the extended metadata show: the parts of the score by what they look at.
 EXPLAINED = {
@@ -98,6 +100,7 @@ class Recollection:
     facts: list[Fact] = field(default_factory=list)
     summaries: list[Summary] = field(default_factory=list)
     feelings: list[Felt] = field(default_factory=list)
+    state: Mapping[str, Any] = field(default_factory=dict)
 
     def forget(self, message_id: int) -> None:
         """Leave out a message: the one being answered, when it was stored before this recall."""
@@ -116,13 +119,15 @@ class Recollection:
 # loops over whole CTEs (2 s instead of 10 ms were measured on a database that was minutes old).
 _RECALL = f"""
 with near as materialized (
-  select e.message_id from embeddings e
-  where e.user_id = $1 and e.character_id = $2 and e.model_id = $3 and (e.shared or not $4)
-  order by e.sketch <~> (binary_quantize($5::halfvec)::bit varying) limit {SKETCH_SHORTLIST}
+  select unnest($11::bigint[]) as message_id union all (
+    select e.message_id from embeddings e
+    where e.user_id = $1 and e.character_id = $2 and e.model_id = $3 and e.message_id > $12 and (e.shared or not $4)
+    order by e.sketch <~> (binary_quantize($5::halfvec)::bit varying) limit {SHORTLIST})
 ), dense as materialized (
   select near.message_id from near, lateral (
     select e.embedding from embeddings e
-    where e.user_id = $1 and e.character_id = $2 and e.message_id = near.message_id and e.model_id = $3 offset 0) e
+    where e.user_id = $1 and e.character_id = $2 and e.message_id = near.message_id and e.model_id = $3
+      and (e.shared or not $4) offset 0) e
   order by e.embedding <#> $5::halfvec limit {CANDIDATES}
 ), spans as materialized (
   select e.message_id from unnest($9::bigint[], $10::bigint[]) span (first, last), lateral (
@@ -135,10 +140,12 @@ with near as materialized (
     hashtextextended($1::bigint || ':' || $2::bigint || ':' || lexeme, 0) as hash
   from unnest(tsvector_to_array(to_tsvector('english', $6))) lexeme limit {TERMS}
 ), hit as materialized (
-  select m.message_id, m.session, m.term_count, q.number, cardinality(t.positions)::float8 as tf
-  from messages m, unnest(m.terms) t join query q on q.lexeme = t.lexeme
+  -- The hash names the owner too: within, the index of terms is the only way, whatever the planner knows of the table.
+  select m.message_id, m.session, m.term_count, q.number
+  from query q, lateral (
+    select * from messages
+    where owned_terms(user_id, character_id, tsvector_to_array(terms)) @> array[q.hash] offset 0) m
   where m.user_id = $1 and m.character_id = $2 and (m.shared or not $4)
-    and owned_terms(m.user_id, m.character_id, tsvector_to_array(m.terms)) && (select array_agg(hash) from query)
 ), total as (
   select messages::float8 as n, greatest(1, terms)::float8 / greatest(1, messages) as average, session, last_at
   from conversations where user_id = $1 and character_id = $2
@@ -149,17 +156,19 @@ with near as materialized (
 ), lexical as materialized (
   select message_id
   from hit join rarity using (number) group by message_id
-  order by sum(idf * tf * 1.9 / (tf + 0.9 * (0.7 + 0.3 * term_count / (select average from total)))) desc
+  order by sum(idf * 1.9 / (1 + 0.9 * (0.7 + 0.3::float8 * term_count / (select average from total)))) desc
   limit {CANDIDATES}
 ), held as materialized (
   select message_id, bit_or(1::bigint << number) as terms from hit group by message_id
 ), picked as materialized (
   select message_id from dense union select message_id from lexical union select message_id from spans
 ), around as materialized (
-  select distinct n.message_id from picked, lateral (
+  select distinct on (n.message_id) n.* from picked, lateral (
     select m.session, m.place from messages m
     where m.user_id = $1 and m.character_id = $2 and m.message_id = picked.message_id offset 0) m, lateral (
-    select n.message_id from messages n
+    select n.message_id, n.session, n.place, n.role, n.content, n.said_at, n.channel, n.pinned, n.importance,
+      n.recalled, n.about_from, n.about_to
+    from messages n
     where n.user_id = $1 and n.character_id = $2 and n.session = m.session
       and n.place between m.place - {REACH} and m.place + {REACH} and (n.shared or not $4) offset 0) n
 ), known as (
@@ -171,12 +180,9 @@ select
     select row(m.message_id, m.session, m.place, m.role = 'person', m.content, m.said_at, m.channel, m.pinned,
       m.importance, m.recalled, m.about_from, m.about_to, coalesce(-(e.embedding <#> $5::halfvec), 0)
 )
-    from around, lateral (
-      select * from messages m
-      where m.user_id = $1 and m.character_id = $2 and m.message_id = around.message_id offset 0) m
-    left join lateral (
+    from around m left join lateral (
       select e.embedding from embeddings e
-      where e.user_id = $1 and e.character_id = $2 and e.message_id = around.message_id and e.model_id = $3 offset 0) e
+      where e.user_id = $1 and e.character_id = $2 and e.message_id = m.message_id and e.model_id = $3 offset 0) e
       on true
     order by m.session, m.place
   ) as candidates,
@@ -205,6 +211,8 @@ select
   ) as summaries,
   (select row(trust, affection, attunement, interactions, first_at, last_at)
    from relationships where user_id = $1 and character_id = $2) as relationship,
+  (select state -> case when $4 then 'shared' else 'private' end
+   from relationships where user_id = $1 and character_id = $2) as state,
   (select row(n::bigint, session, last_at) from total) as total
 """
 
@@ -219,12 +227,14 @@ async def recall(
     before: int,
     now: datetime | None = None,
     limit: int = 12,
+    sketches: Sketches | None = None,
 ) -> Recollection:
     """The best `limit` memories for what is asked (best first), and the state of things, as of message id `before`.
 
-    `embedding` is of `asked.embedded`. In a shared channel only what was said in shared channels is searched. What
-    stands in the recent talk is not repeated as a memory.
+    `embedding` is of `asked.embedded`; `sketches` shorten the search for those who talk often. In a shared channel only
+    what was said in shared channels is searched. What stands in the recent talk is not repeated as a memory.
     """
+    shortlist = sketches.nearest(place, embedding) if sketches else Shortlist()
     row = await pool.fetchrow(
         _RECALL,
         place.user_id,
@@ -237,6 +247,9 @@ async def recall(
         before,
         [id_at(span.start) for span in asked.spans],
         [id_at(span.end) for span in asked.spans],
+        shortlist.message_ids,
+        shortlist.until,
+        timeout=TURN_SECONDS,
     )
     assert row is not None
     recent = [Turn(*turn) for turn in reversed(row["recent"])]
@@ -244,6 +257,8 @@ async def recall(
     total, session, last_at = row["total"] or (0, 1, now)
     # A pause has ended the session that is stored as the present one, unless this very message began the next.
     previous = session if now - last_at > SESSION_GAP else session - 1
+    if sketches:
+        sketches.note(place, total)
     memories = _ranked(row, asked, total, session, previous, now)
     shown = {turn.message_id for turn in recent}
     found = (memory for memory in memories if memory.message_id < before and memory.message_id not in shown)
@@ -255,6 +270,7 @@ async def recall(
         for_prompt([Fact(*fact) for fact in row["facts"]], place),
         [Summary(*summary) for summary in row["summaries"]],
         [Felt(*felt) for felt in reversed(row["feelings"])],
+        row["state"] or {},
     )
 
 
