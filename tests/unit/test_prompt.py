@@ -7,7 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from whisperengine.characters.definition import Definition, parse
-from whisperengine.chat.prompt import Composed, ago, compose, count_tokens, defuse
+from whisperengine.chat.budget import count_tokens
+from whisperengine.chat.fences import defuse
+from whisperengine.chat.prompt import Composed, compose
+from whisperengine.chat.situation import ago
 from whisperengine.emotion.classifier import EmotionReading
 from whisperengine.emotion.trajectory import Felt, follow
 from whisperengine.memory.facts import Fact

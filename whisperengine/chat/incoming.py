@@ -12,6 +12,15 @@ from whisperengine.errors import RequestError, TooLargeError
 MESSAGE_CHARS = 8_000
 ID_CHARS = 200
 
+# What a reader would not see. Written so that Python and JSON Schema read it alike.
+_UNSEEN = r"\u0000-\u001f\u007f-\u00a0\u00ad\u1680\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff\ufff9-\ufffb"
+VISIBLE = rf"[^ {_UNSEEN}]"
+"""Found in every text of which `clean_text` leaves something."""
+PLAIN_LINE = rf"^ *[^ {_UNSEEN}][^{_UNSEEN}]*$"
+"""What `clean_id` takes."""
+
+_ID = re.compile(PLAIN_LINE.removesuffix("$") + r"\Z")
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]")
 _BIDI = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
 
@@ -67,6 +76,6 @@ def clean_id(value: str, name: str) -> str:
         raise RequestError(f"{name} is required", code=f"{name}_required")
     if len(value) > ID_CHARS:
         raise RequestError(f"{name} has {len(value)} characters; {ID_CHARS} are the most.", code=f"{name}_too_long")
-    if _CONTROL.search(value) or not value.isprintable():
+    if not _ID.match(value) or _HALF_PAIR.search(value):
         raise RequestError(f"{name} holds control characters. Send plain text.", code=f"{name}_invalid")
     return value

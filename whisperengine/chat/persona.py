@@ -6,8 +6,10 @@ The text depends on the definition alone, so it is byte-identical from turn to t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
+
+from whisperengine.characters.schema import fields
 
 BIG_FIVE = {
     "openness": ("curious, imaginative, drawn to new ideas", "practical and conventional, prefers what is proven"),
@@ -80,7 +82,8 @@ _LEADS: tuple[tuple[str, str, str], ...] = (
     ("conduct", "conduct.contexts", "In certain situations"),
     ("conduct", "conduct.triggers", "Reactions"),
     ("conduct", "conduct.scenarios", "When asked about what you are"),
-    ("scene", "conversation.scenario", "Scene"),
+    ("scene", "conversation.scenario", ""),
+    ("examples", "conversation.example_dialogues", ""),
 )
 
 TITLES = {
@@ -90,23 +93,27 @@ TITLES = {
     "background": "BACKGROUND",
     "interests": "INTERESTS AND SKILLS",
     "emotions": "FEELINGS",
+    "always": "ALWAYS",
     "conduct": "CONDUCT",
     "scene": "SCENE",
+    "examples": "EXAMPLES OF HOW YOU TALK (none of it has happened)",
 }
+REQUIRED = ("identity", "personality", "always")
 
 
 def sections(document: Mapping[str, Any]) -> dict[str, str]:
     """The persona by section name (`identity`, `personality`, ...), in the order in which it is shown; empty sections
-    are left out.
+    are left out. Macros are not replaced yet.
     """
     lines: dict[str, list[str]] = {name: [] for name in TITLES}
     lines["identity"] += _identity(document)
     lines["personality"] += _big_five(document)
     for section, path, lead in _LEADS:
-        lines[section] += _written(lead, _at(document, path))
+        lines[section] += _written(lead, _at(document, path), path)
     lines["voice"] += _voice_scales(document)
     lines["emotions"] += _baseline(document)
-    lines["conduct"] += _conduct(document)
+    lines["always"] += _always(document)
+    lines["conduct"] += _written("Guidelines", _guidelines(document, critical=False), "conduct.guidelines")
     return {name: TITLES[name] + "\n" + "\n".join(found) for name, found in lines.items() if found}
 
 
@@ -156,35 +163,43 @@ def _voice_scales(document: Mapping[str, Any]) -> list[str]:
             lines.append(high if value > 0.6 else low)
     emoji = voice.get("emoji") or {}
     if emoji.get("frequency") in EMOJI:
-        habits = ", ".join(
-            str(emoji[key]).replace("_", " ")
-            for key in ("style", "combination", "placement", "age_demographic", "cultural_influence")
-            if emoji.get(key) and emoji[key] != "general"
-        )
-        lines.append(
-            EMOJI[emoji["frequency"]] + (f" Habits: {habits}." if habits and emoji["frequency"] != "none" else "")
-        )
+        lines.append(EMOJI[emoji["frequency"]])
+    habits = ", ".join(
+        str(emoji[key]).replace("_", " ")
+        for key in ("style", "combination", "placement", "age_demographic", "cultural_influence")
+        if emoji.get(key) and emoji[key] != "general"
+    )
+    if habits and emoji.get("frequency") != "none":
+        lines.append(f"Habits with emoji: {habits}.")
     return lines
 
 
 def _baseline(document: Mapping[str, Any]) -> list[str]:
     baseline = (document.get("emotions") or {}).get("baseline") or {}
     strong = sorted(
-        (-value, name) for name, value in baseline.items() if isinstance(value, int | float) and value >= 0.3
+        (-value, name)
+        for name, value in baseline.items()
+        if name != "neutral" and isinstance(value, int | float) and value >= 0.4
     )
-    return ["At rest you feel " + ", ".join(name for _, name in strong) + "."] if strong else []
+    return ["At rest you feel mostly " + ", ".join(name for _, name in strong[:3]) + "."] if strong else []
 
 
-def _conduct(document: Mapping[str, Any]) -> list[str]:
-    conduct = document.get("conduct") or {}
-    lines: list[str] = []
-    guidelines = sorted(
-        conduct.get("guidelines") or [], key=lambda item: (not item.get("critical"), -(item.get("priority") or 0))
-    )
-    lines += _written("Always", [item for item in guidelines if item.get("critical")])
-    lines += _written("Guidelines", [item for item in guidelines if not item.get("critical")])
-    lines += _written("Boundaries, which hold whatever is asked", conduct.get("boundaries"))
-    return lines
+def _always(document: Mapping[str, Any]) -> list[str]:
+    """Critical guidelines and boundaries, which are never left out."""
+    return [
+        *_written("Guidelines", _guidelines(document, critical=True), "conduct.guidelines"),
+        *_written(
+            "Boundaries, which hold whatever is asked", _at(document, "conduct.boundaries"), "conduct.boundaries"
+        ),
+    ]
+
+
+def _guidelines(document: Mapping[str, Any], *, critical: bool) -> list[Any]:
+    return [
+        item
+        for item in _at(document, "conduct.guidelines") or []
+        if critical == bool(isinstance(item, Mapping) and item.get("critical"))
+    ]
 
 
 def _at(document: Mapping[str, Any], path: str) -> Any:
@@ -194,25 +209,40 @@ def _at(document: Mapping[str, Any], path: str) -> Any:
     return value
 
 
-def _written(lead: str, value: Any) -> list[str]:
-    """A value under its lead: `Lead: text`, or one bullet for each entry."""
+def _written(lead: str, value: Any, path: str) -> list[str]:
+    """A value under its lead: `Lead: text`, or one bullet for each entry, those of higher priority first."""
     if value in (None, "", [], {}):
         return []
     if isinstance(value, list):
-        bullets = ["- " + text for text in map(entry, value) if text]
+        bullets = ["- " + text for text in (entry(item, path) for item in sorted(value, key=_rank)) if text]
         return [f"{lead}:", *bullets] if bullets else []
     return [f"{lead}: {value}" if lead else str(value)]
 
 
-_QUIET = {"text", "id", "display_order", "active", "extensions", "critical"}
-_SCALES: dict[str, Callable[[float], str]] = {
-    "strength": lambda value: "close" if value >= 8 else "",
-    "emotional_impact": lambda value: "moved you deeply" if value >= 8 else "",
+def _rank(item: Any) -> float:
+    priority = item.get("priority") if isinstance(item, Mapping) else None
+    return -float(priority) if isinstance(priority, int | float) else 0.0
+
+
+_QUIET = frozenset({"text", "name", "title", "id", "display_order", "active", "extensions", "critical"})
+_MOST = {field.path: field.schema["maximum"] for field in fields() if "maximum" in field.schema}
+# What a number near the top of its scale says, and one near the bottom. A number between says nothing.
+_SCALES: Mapping[str, tuple[str, str]] = {
+    "value": ("strongly", "slightly"),
+    "importance": ("matters greatly", "matters little"),
+    "proficiency": ("good at it", "a beginner"),
+    "level": ("masters it", "knows the basics"),
+    "passion": ("loves it", "only out of duty"),
+    "strength": ("close", "distant"),
+    "emotional_impact": ("moved you deeply", "moved you little"),
+    "intensity": ("strongly", "faintly"),
+    "weight": ("irresistible", "only in passing"),
+    "priority": ("urgent", "can wait"),
 }
 
 
-def entry(item: Any) -> str:
-    """One entry of a list as a line: its text first, then what else is said of it."""
+def entry(item: Any, path: str, *, without: frozenset[str] = frozenset()) -> str:
+    """One entry of the list at `path` as a line: its text first, then what else is said of it. Numbers become words."""
     if not isinstance(item, Mapping):
         return str(item).strip()
     if item.get("active") is False:
@@ -221,18 +251,26 @@ def entry(item: Any) -> str:
     named = next((str(item[key]) for key in ("name", "title") if item.get(key)), "")
     if named:
         head = f"{named}: {head}" if head else named
-    return head + "".join(f"; {extra}" for extra in _extras(item))
+    extras = "; ".join(_extras(item, path, without))
+    return f"{head} ({extras})" if head and extras else head or extras
 
 
-def _extras(item: Mapping[str, Any]) -> Iterator[str]:
+def _extras(item: Mapping[str, Any], path: str, without: frozenset[str]) -> Iterator[str]:
     for key, value in item.items():
-        if key in _QUIET or key in ("name", "title") or value in (None, "", [], {}):
+        if key in _QUIET or key in without or value in (None, "", [], {}):
             continue
-        if key in _SCALES and isinstance(value, int | float):
-            text = _SCALES[key](value)
-            if text:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            if text := _graded(key, value, _MOST.get(f"{path}[].{key}")):
                 yield text
         elif isinstance(value, list):
-            yield f"{key.replace('_', ' ')}: " + ", ".join(filter(None, map(entry, value)))
-        elif not isinstance(value, Mapping | bool):
+            yield f"{key.replace('_', ' ')}: " + ", ".join(filter(None, (entry(each, "") for each in value)))
+        elif isinstance(value, str):
             yield f"{key.replace('_', ' ')}: {value}"
+
+
+def _graded(key: str, value: float, most: float | None) -> str:
+    # Priorities of 0..1000 only sort.
+    if key not in _SCALES or most is None or most > 10:
+        return ""
+    high, low = _SCALES[key]
+    return high if value >= 0.75 * most else low if value <= 0.25 * most else ""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from whisperengine.characters.store import Character
 from whisperengine.chat import prompt
 from whisperengine.chat.cast import Cast
 from whisperengine.chat.incoming import Incoming, clean_text
-from whisperengine.chat.turn import OnToken, Turn, offline_scene
+from whisperengine.chat.offline_scene import offline_scene
+from whisperengine.chat.script import prepare
+from whisperengine.chat.turn import OnToken, Turn
 from whisperengine.chat.voice import Voice
 from whisperengine.emotion.classifier import EmotionReading
 from whisperengine.emotion.trajectory import follow
@@ -20,8 +23,12 @@ UNREAD = EmotionReading("neutral", 0.0, 0.0, (), {}, {}, "none")
 
 async def answer(cast: Cast, voice: Voice, incoming: Incoming, on_token: OnToken | None = None) -> Turn:
     """The character's answer to `incoming` after `incoming.talk`. Raises as `Turns.take` does."""
+    return await answer_as(await cast.get(incoming.character), voice, incoming, on_token)
+
+
+async def answer_as(character: Character, voice: Voice, incoming: Incoming, on_token: OnToken | None = None) -> Turn:
+    """The same from a character that need not be stored."""
     text, now = clean_text(incoming.text), datetime.now(UTC)
-    character = await cast.get(incoming.character)
     recollection = Recollection([], [], Relationship(), 0)
     recollection.tell(incoming.talk or ())
     turn = Turn(
@@ -38,7 +45,9 @@ async def answer(cast: Cast, voice: Voice, incoming: Incoming, on_token: OnToken
         trajectory=follow([]),
         stored=False,
     )
-    composed = prompt.compose(
+    await prepare(character.definition)
+    section = character.definition.document.get("model")
+    turn.composed = composed = prompt.compose(
         character.definition,
         person=turn.person,
         recollection=recollection,
@@ -46,10 +55,10 @@ async def answer(cast: Cast, voice: Voice, incoming: Incoming, on_token: OnToken
         message=text,
         scene=incoming.scene,
         now=now,
-        budget=voice.prompt_tokens,
+        budget=voice.budget(section),
     )
     messages = prompt.extended(composed.messages, incoming.images, incoming.after)
-    spoken = await voice.speak(messages, lambda: offline_scene(turn, text, now), on_token, incoming.parameters)
+    spoken = await voice.speak(messages, lambda: offline_scene(turn, text, now), on_token, incoming.parameters, section)
     turn.answer, turn.llm, turn.tool_calls = spoken.text, spoken.llm, spoken.tool_calls
     turn.finish_reason = spoken.finish_reason
     turn.prompt_tokens, turn.completion_tokens = spoken.prompt_tokens, spoken.completion_tokens

@@ -3,83 +3,45 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 from weakref import WeakValueDictionary
 
 import asyncpg
 import numpy as np
 
+from whisperengine.characters.definition import Definition
 from whisperengine.characters.store import Character
 from whisperengine.chat import prompt
+from whisperengine.chat.acquaintances import Acquaintances
 from whisperengine.chat.cast import Cast
 from whisperengine.chat.incoming import Incoming, clean_text
-from whisperengine.chat.voice import OFFLINE, Voice
+from whisperengine.chat.meaning import Meanings
+from whisperengine.chat.offline_scene import offline_scene
+from whisperengine.chat.rehearsal import Rehearsal
+from whisperengine.chat.taken import Clock, Turn, trajectory
+from whisperengine.chat.voice import Voice
 from whisperengine.db.ids import new_id
 from whisperengine.db.pool import reachable
-from whisperengine.emotion.classifier import EmotionReading, interpret
+from whisperengine.emotion.classifier import interpret
 from whisperengine.emotion.feelings import Feelings
-from whisperengine.emotion.trajectory import Felt, Trajectory, follow
+from whisperengine.emotion.trajectory import Felt
+from whisperengine.errors import NotFoundError
 from whisperengine.inference.encoder import Encoder, Reading
 from whisperengine.learning.indexer import Indexer, to_read
-from whisperengine.llm.offline import OfflineMemory, OfflineScene
-from whisperengine.memory import corrections, history, messages, people, recall, relationship
+from whisperengine.llm.answer_text import Pieces
+from whisperengine.memory import corrections, history, messages, people, recall, relationship, usage
 from whisperengine.memory.asked import Asked, ask, time_told
 from whisperengine.memory.history import Said
 from whisperengine.memory.messages import Accepted, Answer, Place
 from whisperengine.memory.people import Person
 from whisperengine.memory.recall import Memory, Recollection
-from whisperengine.memory.relationship import Relationship
+from whisperengine.memory.sketches import Sketches
 
 OnToken = Callable[[str], Awaitable[None]]
-PEOPLE_CACHED = 10_000
 COUNTED = 3
 """Memories of a turn that count as needed again: the best ones; every count is a write."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Turn:
-    """What came of one message. `repeated` says that it was answered before and nothing was done again; with
-    `tool_calls` the model asked for tools, and the message waits for its answer.
-    """
-
-    answer: str
-    message_id: int
-    answer_id: int
-    character: Character
-    person: Person
-    feeling: EmotionReading
-    answer_feeling: EmotionReading | None
-    relationship: Relationship
-    recollection: Recollection
-    llm: str
-    stored: bool
-    trajectory: Trajectory
-    repeated: bool = False
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    finish_reason: str = "stop"
-    tool_calls: tuple[Mapping[str, Any], ...] = ()
-    milliseconds: dict[str, float] = field(default_factory=dict)
-
-
-class _Clock:
-    """Milliseconds between marks."""
-
-    def __init__(self) -> None:
-        self.marks: dict[str, float] = {}
-        self._start = self._last = time.perf_counter()
-
-    def mark(self, name: str) -> None:
-        now = time.perf_counter()
-        self.marks[name] = round((now - self._last) * 1000, 2)
-        self._last = now
-
-    def total(self) -> dict[str, float]:
-        return {**self.marks, "total": round((time.perf_counter() - self._start) * 1000, 2)}
 
 
 class Turns:
@@ -98,12 +60,16 @@ class Turns:
         cast: Cast,
         voice: Voice,
         indexer: Indexer,
+        sketches: Sketches,
+        acquaintances: Acquaintances,
     ) -> None:
         self._pool, self._dsn = pool, dsn
         self._encoder, self._feelings, self._model_id = encoder, feelings, model_id
-        self._cast, self._voice, self._indexer = cast, voice, indexer
+        self._cast, self._voice, self._indexer, self._sketches = cast, voice, indexer, sketches
+        self._acquaintances = acquaintances
+        self._meanings = Meanings(encoder)
+        self.rehearsal = Rehearsal(pool, dsn, encoder, feelings, model_id, voice, self._meanings, sketches)
         self._order: WeakValueDictionary[tuple[int, int], asyncio.Lock] = WeakValueDictionary()
-        self._people: dict[tuple[str, str, str], Person] = {}
         self.under_way = 0
 
     async def take(
@@ -126,20 +92,37 @@ class Turns:
         text = clean_text(incoming.text)
         self.under_way += 1
         try:
-            character, person = await self.whom(incoming)
-            key = (person.user_id, character.id)
-            order = self._order.setdefault(key, asyncio.Lock())
-            if gate and order.locked():
-                await gate
-            async with order:
-                return await self._take(incoming, text, character, person, on_token, with_answer_feeling, gate)
+            arguments = (incoming, text, on_token, with_answer_feeling, gate)
+            try:
+                return await self._in_order(*arguments)
+            except asyncpg.ForeignKeyViolationError:
+                # The person was joined to another, or erased, and the word of it has not come here yet.
+                self.forget_person((await self.whom(incoming))[1].user_id)
+                return await self._in_order(*arguments)
         finally:
             self.under_way -= 1
+
+    async def _in_order(
+        self,
+        incoming: Incoming,
+        text: str,
+        on_token: OnToken | None,
+        with_answer_feeling: bool,
+        gate: Awaitable[None] | None,
+    ) -> Turn:
+        character, person = await self.whom(incoming)
+        order = self._order.setdefault((person.user_id, character.id), asyncio.Lock())
+        if gate and order.locked():
+            await gate
+        async with order:
+            return await self._take(incoming, text, character, person, on_token, with_answer_feeling, gate)
 
     async def whom(self, incoming: Incoming) -> tuple[Character, Person]:
         """Who is spoken to, and by whom. Raises NotFoundError for a character that there is not."""
         with reachable(self._dsn):
-            return await self._cast.get(incoming.character), await self._person(incoming)
+            return await self._cast.get(incoming.character), await self._acquaintances.get(
+                incoming.platform, incoming.platform_user_id, incoming.display_name
+            )
 
     async def _take(
         self,
@@ -151,11 +134,11 @@ class Turns:
         with_answer_feeling: bool,
         gate: Awaitable[None] | None,
     ) -> Turn:
-        clock = _Clock()
+        clock = Clock()
         place = Place(person.user_id, character.id, incoming.channel, incoming.shared)
         message_id, now = new_id(), datetime.now(UTC)
 
-        asked = self._ask(text, person, character, now)
+        asked = self._ask(text, person, character.definition, now)
         # One pass for both: what is asked for differs from what was said only where it points at the character.
         reading, *searched = await self._encoder.read(list(dict.fromkeys((text, asked.embedded))))
         feeling = (await self._feelings.read([text], [reading]))[0]
@@ -184,6 +167,7 @@ class Turns:
                     self._model_id,
                     before=message_id,
                     now=now,
+                    sketches=self._sketches,
                 ),
             )
         recollection.forget(accepted.message_id)
@@ -212,6 +196,7 @@ class Turns:
         elif accepted.answer:
             return await self._repeat(turn, accepted.answer, on_token, clock)
 
+        similarity = await self._meanings.closeness(character.definition, reading.embedding)
         composed = prompt.compose(
             character.definition,
             person=person,
@@ -221,11 +206,13 @@ class Turns:
             message=text,
             scene=incoming.scene,
             now=now,
-            budget=self._voice.prompt_tokens,
+            budget=self._voice.budget(character.definition.document.get("model")),
+            similarity=similarity,
         )
+        turn.composed = composed
         clock.mark("compose")
 
-        said: list[str] = []
+        said = Pieces()
 
         async def hand_on(piece: str) -> None:
             said.append(piece)
@@ -238,25 +225,29 @@ class Turns:
                 lambda: offline_scene(turn, text, now),
                 hand_on,
                 incoming.parameters,
+                character.definition.document.get("model"),
             )
         except (asyncio.CancelledError, ConnectionError):
             # Whoever listened has gone. What was said is part of the talk all the same.
-            turn.answer = "".join(said)
+            turn.answer = said.text
             if turn.answer:
                 turn.llm = self._voice.describe()["model"] or ""
-                await asyncio.shield(self._store(turn, place, len(text), interrupted=True))
+                await asyncio.shield(self._store(turn, incoming, place, interrupted=True))
             raise
         turn.answer, turn.llm, turn.tool_calls = spoken.text, spoken.llm, spoken.tool_calls
         turn.finish_reason = spoken.finish_reason
         turn.prompt_tokens, turn.completion_tokens = spoken.prompt_tokens, spoken.completion_tokens
+        turn.cost = spoken.cost
         clock.mark("model")
         if turn.tool_calls:
+            with reachable(self._dsn):
+                await usage.add(self._pool, place.user_id, place.character_id, turn.usage)
             turn.milliseconds = clock.total()
             return turn
 
         reading_answer = asyncio.ensure_future(self._encoder.read([turn.answer]))
         try:
-            await self._store(turn, place, len(text))
+            place = await self._store(turn, incoming, place)
         except BaseException:
             reading_answer.cancel()
             raise
@@ -267,11 +258,25 @@ class Turns:
         turn.milliseconds = clock.total()
         return turn
 
+    async def again(self, incoming: Incoming) -> Incoming:
+        """The last message of `incoming`'s channel, to be taken anew; the answer that it has had is thrown away.
+
+        Raises NotFoundError where nothing was said yet.
+        """
+        character, person = await self.whom(incoming)
+        with reachable(self._dsn):
+            asked = await corrections.answered_anew(
+                self._pool, person.user_id, character.id, incoming.channel, f"again:{new_id():x}"
+            )
+        if asked is None:
+            raise NotFoundError("Nothing was said in this conversation yet. Send a message first.", code="nothing_said")
+        return replace(incoming, text=asked.content, shared=asked.shared, idempotency_key=asked.request_key)
+
     async def search(
         self, place: Place, text: str, person: Person, character: Character, *, limit: int
     ) -> list[Memory]:
         """The memories that `text` would recall at `place`, best first."""
-        asked = self._ask(text, person, character, datetime.now(UTC))
+        asked = self._ask(text, person, character.definition, datetime.now(UTC))
         reading = (await self._encoder.read([asked.embedded]))[0]
         with reachable(self._dsn):
             found = await recall.recall(
@@ -279,11 +284,11 @@ class Turns:
             )
         return found.memories
 
-    def _ask(self, text: str, person: Person, character: Character, now: datetime) -> Asked:
+    def _ask(self, text: str, person: Person, definition: Definition, now: datetime) -> Asked:
         return ask(
             text,
             person=person.display_name,
-            character=character.definition.called,
+            character=definition.called,
             now=now,
             zone=person.time_zone,
         )
@@ -295,7 +300,9 @@ class Turns:
         feelings = await self._feelings.read(texts, readings)
         reads = [to_read(self._model_id, reading, feeling) for reading, feeling in zip(readings, feelings, strict=True)]
         with reachable(self._dsn):
-            return len(await history.store(self._pool, place, said, reads, zone))
+            stored = await history.store(self._pool, place, said, reads, zone)
+        self._sketches.forget(place.user_id)
+        return len(stored)
 
     async def edit(self, person: Person, character: Character, message_id: int, content: str) -> bool:
         """Put other words in a stored message's place. False when there is none."""
@@ -308,47 +315,59 @@ class Turns:
             read = to_read(self._model_id, reading, feeling)
             return await corrections.edit(self._pool, person.user_id, character.id, message_id, content, read)
 
-    async def _person(self, incoming: Incoming) -> Person:
-        key = (incoming.platform, incoming.platform_user_id, incoming.display_name)
-        person = self._people.get(key)
-        if person is None:
-            person = await people.resolve(self._pool, *key)
-            if len(self._people) >= PEOPLE_CACHED:
-                self._people.clear()
-            self._people[key] = person
-        return person
-
     def forget_person(self, user_id: int) -> None:
         """Drop what is cached of a person who was erased or changed."""
-        self._people = {key: person for key, person in self._people.items() if person.user_id != user_id}
+        self._acquaintances.forget(user_id)
 
-    async def _store(self, turn: Turn, place: Place, message_chars: int, *, interrupted: bool = False) -> None:
-        """One transaction: the answer and what the turn changed. Another process that was faster is believed."""
-        step = relationship.step(turn.relationship, turn.feeling.primary, turn.feeling.intensity, message_chars)
+    async def _store(self, turn: Turn, incoming: Incoming, place: Place, *, interrupted: bool = False) -> Place:
+        """One transaction: the answer and what the turn changed. Returns where: a person who was joined to another
+        while the model spoke is answered there.
+        """
         turn.answer_id = new_id()
         with reachable(self._dsn):
-            stands = await messages.store_answer(
-                self._pool,
-                place,
-                turn.answer_id,
-                datetime.now(UTC),
-                turn.answer,
-                turn.message_id,
-                turn.llm,
-                step,
-                interrupted=interrupted,
+            try:
+                await self._store_at(turn, incoming, place, interrupted)
+            except asyncpg.ForeignKeyViolationError:
+                self.forget_person(place.user_id)
+                person = await people.find(self._pool, incoming.platform, incoming.platform_user_id)
+                if person is None or not await corrections.find(
+                    self._pool, person.user_id, place.character_id, turn.message_id
+                ):
+                    raise NotFoundError(
+                        "This person was erased meanwhile. A new message starts anew.", code="unknown_user"
+                    ) from None
+                place = replace(place, user_id=person.user_id)
+                await self._store_at(turn, incoming, place, interrupted)
+        return place
+
+    async def _store_at(self, turn: Turn, incoming: Incoming, place: Place, interrupted: bool) -> None:
+        """Another process that was faster is believed."""
+        feeling, chars = turn.feeling, len(clean_text(incoming.text))
+        step = relationship.step(turn.relationship, feeling.primary, feeling.intensity, chars)
+        stands = await messages.store_answer(
+            self._pool,
+            place,
+            turn.answer_id,
+            datetime.now(UTC),
+            turn.answer,
+            turn.message_id,
+            turn.llm,
+            step,
+            state=turn.composed.state.as_json() if turn.composed else None,
+            interrupted=interrupted,
+            usage=turn.usage,
+        )
+        if stands is None:
+            answer = await messages.answer_to(self._pool, place, turn.message_id)
+            assert answer is not None
+            turn.answer, turn.answer_id, turn.llm, turn.repeated = (
+                answer.content,
+                answer.message_id,
+                answer.model,
+                True,
             )
-            if stands is None:
-                answer = await messages.answer_to(self._pool, place, turn.message_id)
-                assert answer is not None
-                turn.answer, turn.answer_id, turn.llm, turn.repeated = (
-                    answer.content,
-                    answer.message_id,
-                    answer.model,
-                    True,
-                )
-            else:
-                turn.relationship = stands
+        else:
+            turn.relationship = stands
 
     async def _read_answer(self, turn: Turn, place: Place, reading: asyncio.Future[list[Reading]], wait: bool) -> None:
         key = (place.user_id, place.character_id, turn.answer_id)
@@ -365,7 +384,7 @@ class Turns:
         if wait:
             turn.answer_feeling = (await self._feelings.read([text], await reading))[0]
 
-    async def _repeat(self, turn: Turn, answer: Answer, on_token: OnToken | None, clock: _Clock) -> Turn:
+    async def _repeat(self, turn: Turn, answer: Answer, on_token: OnToken | None, clock: Clock) -> Turn:
         """Hand out the answer that a message has had already."""
         turn.answer, turn.answer_id, turn.llm, turn.repeated = answer.content, answer.message_id, answer.model, True
         if answer.emotion is not None:
@@ -374,46 +393,6 @@ class Turns:
             await on_token(answer.content)
         turn.milliseconds = clock.total()
         return turn
-
-
-def trajectory(recollection: Recollection, of_person: bool, *latest: Felt) -> Trajectory:
-    """Where one side's feelings were going over its last messages."""
-    earlier = [
-        Felt(each.said_at, each.feeling, each.intensity)
-        for each in recollection.feelings
-        if each.by_person == of_person
-    ]
-    return follow([*earlier[-recall.FEELINGS :], *latest])
-
-
-def offline_scene(turn: Turn, text: str, now: datetime) -> OfflineScene:
-    """What the offline mode needs to answer without a model."""
-    definition, recollection = turn.character.definition, turn.recollection
-
-    def quoted(content: str, by_person: bool, said_at: datetime, score: float) -> OfflineMemory:
-        speaker = turn.person.display_name if by_person else definition.called
-        return OfflineMemory(content, speaker, said_at, score, by_person)
-
-    return OfflineScene(
-        character_name=definition.called,
-        greeting=definition.greeting,
-        catchphrases=definition.catchphrases,
-        message=text,
-        person_name=turn.person.display_name,
-        first_turn=not recollection.relationship.interactions,
-        told_once=any(earlier.model == OFFLINE for earlier in recollection.recent),
-        memories=(
-            *(
-                quoted(memory.content, memory.by_person, memory.said_at, memory.score)
-                for memory in recollection.memories
-            ),
-            *(quoted(earlier.content, earlier.by_person, earlier.said_at, 0.0) for earlier in recollection.recent),
-        ),
-        emotion=turn.feeling.primary,
-        intensity=turn.feeling.intensity,
-        now=now,
-        salt=turn.message_id,
-    )
 
 
 async def _both(accept: Awaitable[Accepted], recall: Awaitable[Recollection]) -> tuple[Accepted, Recollection]:
