@@ -101,6 +101,7 @@ def fuzz(seconds: float, seed: int) -> dict[str, float]:
     originals = [export_bytes(item, format).data for item in store.builtin() for format in MEDIA]
     tiny = parse({"cdl": "3.0", "name": "tiny", "identity": {"full_name": "Tiny"}, "lorebook": {"entries": entries(2)}})
     originals += [export_bytes(tiny, format).data for format in MEDIA] * 4
+    originals += [json.dumps(book).encode() for book in other_books()] * 4
     counts = {"fuzz_inputs": 0, "fuzz_refused": 0, "fuzz_slow": 0}
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -115,6 +116,13 @@ def fuzz(seconds: float, seed: int) -> dict[str, float]:
         counts["fuzz_slow"] += time.monotonic() - start > SLOW_SECONDS
         counts["fuzz_inputs"] += 1
     return {**counts, "fuzz_seconds": seconds}
+
+
+def other_books() -> list[dict[str, Any]]:
+    """A lorebook as RisuAI writes it and one as Agnai does."""
+    risu = [{"key": "seal, pup", "secondkey": "", "insertorder": 90, "content": "Grey.", "mode": "normal"}] * 3
+    agnai = [{"keywords": ["seal"], "entry": "Grey.", "priority": 7, "weight": 3, "enabled": True, "name": "x"}] * 3
+    return [{"type": "risu", "ver": 1, "data": risu}, {"kind": "memory", "name": "Coast", "entries": agnai}]
 
 
 def use(definition: Definition | None, lorebook: Any) -> None:

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from whisperengine.characters import store
+from whisperengine.characters import store, versions
 from whisperengine.characters.definition import Definition, parse
 from whisperengine.db.pool import open_pool
-from whisperengine.errors import ConflictError
+from whisperengine.errors import ChangedMeanwhile, ConflictError
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ async def test_the_shipped_characters_are_there_after_the_first_start_and_stay_a
     assert character.unedited_builtin
     assert character.version == 1
     assert character.definition.sha256 in [definition.sha256 for definition in store.builtin()]
-    assert [saved.note for saved in await store.versions(connection, "mira_okafor")] == ["shipped with the program"]
+    assert [saved.note for saved in await versions.versions(connection, "mira_okafor")] == ["shipped with the program"]
 
 
 async def test_a_shipped_character_is_updated_only_when_nobody_edited_it(connection):
@@ -102,7 +102,7 @@ async def test_of_two_editors_the_second_is_told(connection):
     saved = await store.replace(connection, "mira", mira(age=30), expected_version=1, note="older")
     assert saved is not None
     assert saved.version == 2
-    with pytest.raises(ConflictError, match="it is at version 2") as raised:
+    with pytest.raises(ChangedMeanwhile, match="it is at version 2") as raised:
         await store.replace(connection, "mira", mira(age=31), expected_version=1)
     assert raised.value.code == "version_conflict"
     current = await store.get(connection, "mira")
@@ -118,7 +118,7 @@ async def test_of_two_editors_at_the_same_moment_exactly_one_saves(pool):
         async with pool.acquire() as connection:
             try:
                 await store.replace(connection, "mira", mira(age=age), expected_version=1)
-            except ConflictError:
+            except ChangedMeanwhile:
                 return False
             return True
 
@@ -129,14 +129,14 @@ async def test_every_version_can_be_read_again(connection):
     await store.create(connection, mira())
     await store.replace(connection, "mira", mira(age=30), expected_version=1, note="older")
     await store.replace(connection, "mira", mira(age=31), expected_version=None)
-    assert [(saved.version, saved.note) for saved in await store.versions(connection, "mira")] == [
-        (3, ""),
+    assert [(saved.version, saved.note) for saved in await versions.versions(connection, "mira")] == [
+        (3, "changed: identity.age"),
         (2, "older"),
         (1, "created"),
     ]
-    assert await store.version(connection, "mira", 2) == mira(age=30)
-    assert await store.version(connection, "mira", 4) is None
-    assert await store.versions(connection, "nobody") == []
+    assert await versions.version(connection, "mira", 2) == mira(age=30)
+    assert await versions.version(connection, "mira", 4) is None
+    assert await versions.versions(connection, "nobody") == []
 
 
 async def test_saving_what_is_there_already_makes_no_version(connection):
@@ -144,7 +144,7 @@ async def test_saving_what_is_there_already_makes_no_version(connection):
     same = await store.replace(connection, "mira", mira(), expected_version=1)
     assert same is not None
     assert same.version == 1
-    assert len(await store.versions(connection, "mira")) == 1
+    assert len(await versions.versions(connection, "mira")) == 1
 
 
 async def test_a_character_can_be_renamed_but_not_to_a_name_that_is_taken(connection):

@@ -114,6 +114,11 @@ def test_assets_in_a_png_come_in_and_go_out():
     assert {path: moved.assets[path] for path in assets} == assets
 
 
+def test_assets_of_older_cards_are_named_without_a_colon():
+    asset = text_chunk("chara-ext-asset_0", base64.b64encode(b"joy"))
+    assert import_bytes(picture(text_chunk("ccv3", encoded(V3)), asset)).assets == {"0": b"joy"}
+
+
 def test_what_follows_the_end_of_a_picture_is_ignored():
     imported = import_bytes(picture(text_chunk("chara", encoded(V2))) + b"trailing")
     assert imported.avatar == picture()

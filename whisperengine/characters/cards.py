@@ -16,6 +16,9 @@ from whisperengine.characters.lorebook_files import read_book, without_decorator
 from whisperengine.characters.mapping import (
     ABSENT,
     KEPT,
+    UNFIT,
+    UNKNOWN,
+    Lost,
     Rule,
     equal,
     get,
@@ -164,8 +167,8 @@ def read_card(card: Mapping[str, Any], version: Version, notes: list[str]) -> di
     if not isinstance(document.get("name"), str):
         document["name"] = name_for(document)
     put(document, ("extensions", KEPT), {"format": version, "document": dict(card)})
-    notes += [f"{path} fits no field; it is kept only in the original." for path in dropped]
-    notes += [f"{path} is not known; it is kept only in the original." for path in _unknown(card, version)]
+    notes += [Lost(path, UNFIT) for path in dropped]
+    notes += [Lost(path, UNKNOWN) for path in _unknown(card, version)]
     if version == "v3" and _number(card.get("spec_version")) > 3:
         notes.append(f"The card is of version {card.get('spec_version')}; what is newer than 3.0 is kept but not used.")
     return document

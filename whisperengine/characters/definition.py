@@ -7,7 +7,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -19,6 +19,9 @@ Archetype = Literal["real-world", "fantasy", "narrative-ai"]
 
 CDL_VERSION = "3.0"
 MAX_NAME = 64
+NAME_RULE = "1 to 64 of a-z, 0-9, _ and -, with a letter or digit at both ends"
+
+_NAME = re.compile(SCHEMA["properties"]["name"]["pattern"])
 
 
 class InvalidCharacter(RequestError):
@@ -28,7 +31,15 @@ class InvalidCharacter(RequestError):
 
     def __init__(self, problems: list[Problem]) -> None:
         listed = "; ".join(map(str, problems))
-        super().__init__(f"The character cannot be used: {listed}. Correct this and send it again.")
+        super().__init__(
+            f"The character cannot be used: {listed}. Correct this and send it again.",
+            details={
+                "problems": [
+                    {"path": problem.path, "value": problem.value, "allowed": problem.allowed, "message": str(problem)}
+                    for problem in problems
+                ]
+            },
+        )
         self.problems = problems
 
 
@@ -161,8 +172,18 @@ def parse(document: Mapping[str, Any]) -> Definition:
     # Where the copy had to leave something out, the schema would only report the hole.
     problems = problems or problems_of(copied, SCHEMA)
     if problems:
-        raise InvalidCharacter(problems)
+        raise InvalidCharacter([_readable(problem) for problem in problems])
     return Definition(copied)
+
+
+def _readable(problem: Problem) -> Problem:
+    # A pattern is no help to an author.
+    return replace(problem, allowed=NAME_RULE) if problem.path == "name" else problem
+
+
+def is_name(text: str) -> bool:
+    """Whether a character may be named so; NAME_RULE says it in words."""
+    return bool(_NAME.fullmatch(text))
 
 
 def remarks(definition: Definition) -> list[str]:

@@ -11,7 +11,8 @@ from whisperengine.characters import avatar as drawing
 from whisperengine.characters import cards, charx, legacy, png
 from whisperengine.characters.definition import CDL_VERSION, Definition, parse
 from whisperengine.characters.lorebook_files import read_book, read_world, write_book, write_world
-from whisperengine.characters.mapping import ABSENT, KEPT, get, remove
+from whisperengine.characters.lorebook_programs import is_agnai, is_risu, read_agnai, read_risu
+from whisperengine.characters.mapping import ABSENT, KEPT, UNFIT, Lost, get, remove
 from whisperengine.characters.schema import ordered
 from whisperengine.characters.text_files import (
     InvalidFile,
@@ -24,7 +25,9 @@ from whisperengine.characters.text_files import (
 )
 from whisperengine.errors import RequestError
 
-Format = Literal["json", "yaml", "v1", "v2", "v3", "png", "charx", "yaml-2.0", "legacy-json", "lorebook", "world"]
+Format = Literal[
+    "json", "yaml", "v1", "v2", "v3", "png", "charx", "yaml-2.0", "legacy-json", "lorebook", "world", "risu", "agnai"
+]
 
 MEDIA: dict[Format, tuple[str, str]] = {
     "json": ("application/json", ".cdl.json"),
@@ -115,7 +118,9 @@ def _checked(format: Format, document: dict[str, Any], notes: list[str], trust_m
         for name in ("url", "client_type", "key_ref"):
             if get(document, ("model", name)) not in (ABSENT, None):
                 remove(document, ("model", name))
-                notes.append(f"model.{name} was left out: where this character's talks go is for you to decide.")
+                notes.append(
+                    Lost(f"model.{name}", "was left out: where this character's talks go is for you to decide.")
+                )
     return Imported(format, parse(document), notes=tuple(notes))
 
 
@@ -125,6 +130,10 @@ def _import_lorebook(value: dict[str, Any], notes: list[str]) -> Imported:
     format: Format = "lorebook"
     if wrapped:
         book = read_book(value.get("data"), dropped)
+    elif is_risu(value):
+        format, book = "risu", read_risu(value, dropped)
+    elif is_agnai(value):
+        format, book = "agnai", read_agnai(value, dropped)
     elif _is_world(value):
         format, book = "world", read_world(value, dropped)
     else:
@@ -135,7 +144,7 @@ def _import_lorebook(value: dict[str, Any], notes: list[str]) -> Imported:
             "WhisperEngine 1 files, and lorebooks."
         )
     book.setdefault("extensions", {})[KEPT] = {"format": format, "document": value}
-    notes += [f"{path} fits no field; it is kept only in the original." for path in dropped]
+    notes += [Lost(path, UNFIT) for path in dropped]
     checked = parse({"cdl": CDL_VERSION, "name": "lorebook", "lorebook": book})
     return Imported(format, None, checked.lorebook, tuple(notes))
 
@@ -167,7 +176,7 @@ def _import_png(data: bytes, trust_model: bool) -> Imported:
         )
     imported = _import_value(value, notes, trust_model)
     assets = {
-        keyword.removeprefix(png.ASSET_PREFIX): png.unbase64(value, "An asset")
+        keyword.removeprefix(png.ASSET_PREFIX).removeprefix(":"): png.unbase64(value, "An asset")
         for keyword, value in texts.items()
         if keyword.startswith(png.ASSET_PREFIX)
     }
@@ -195,14 +204,14 @@ def _import_charx(data: bytes, trust_model: bool) -> Imported:
     text, notes = decode(archive.card)
     imported = _import_value(read_json(text), notes, trust_model)
     definition = imported.definition
-    path = _icon_path(definition.document if definition else {})
+    path = icon_path(definition.document if definition else {})
     picture = archive.files.get(path) or archive.front or None
     return Imported(
         "charx", definition, imported.lorebook, imported.notes, picture, _picture_type(picture), archive.files
     )
 
 
-def _icon_path(document: Mapping[str, Any]) -> str:
+def icon_path(document: Mapping[str, Any]) -> str:
     """Path of the embedded file that is the character's main icon, or ""."""
     icons = [item for item in document.get("assets", ()) if item.get("type") == "icon"]
     icons.sort(key=lambda item: item.get("name") != "main")
@@ -288,7 +297,7 @@ def _png(definition: Definition, avatar: bytes | None, files: dict[str, bytes], 
     values = {
         "chara": json.dumps(cards.backfill(definition.document), ensure_ascii=False).encode(),
         "ccv3": json.dumps(card, ensure_ascii=False).encode(),
-        **{png.ASSET_PREFIX + path: content for path, content in files.items()},
+        **{f"{png.ASSET_PREFIX}:{path}": content for path, content in files.items()},
     }
     return png.with_texts(avatar or drawing.png(definition), values)
 
@@ -296,7 +305,7 @@ def _png(definition: Definition, avatar: bytes | None, files: dict[str, bytes], 
 def _charx(definition: Definition, avatar: bytes | None, files: dict[str, bytes], notes: list[str]) -> bytes:
     card = cards.write_card(definition.document, "v3", notes)
     _readdress(card, _PNG_ASSET_URI, _ASSET_URI, files)
-    if avatar is not None and not _icon_path(definition.document):
+    if avatar is not None and not icon_path(definition.document):
         ending = _picture_type(avatar).removeprefix("image/")
         path = _ICON + ("png" if ending == "application/octet-stream" else ending)
         files[path] = avatar

@@ -14,6 +14,9 @@ from whisperengine.characters.definition import CDL_VERSION, slug
 from whisperengine.characters.mapping import (
     ABSENT,
     KEPT,
+    UNFIT,
+    UNKNOWN,
+    Lost,
     beyond,
     equal,
     fit,
@@ -183,9 +186,9 @@ def read_legacy(value: Mapping[str, Any], kind: Kind, notes: list[str]) -> dict[
     document["cdl"] = CDL_VERSION
     document.setdefault("name", name_for(document))
     put(document, ("extensions", KEPT), {"format": kind, "document": dict(value)})
-    notes += [f"{path} fits no field; it is kept only in the original." for path in dropped]
+    notes += [Lost(path, UNFIT) for path in dropped]
     if kind == "yaml-2.0" and value.get("legacy_cdl_data"):
-        notes.append("legacy_cdl_data is not known; it is kept only in the original.")
+        notes.append(Lost("legacy_cdl_data", UNKNOWN))
     return document
 
 

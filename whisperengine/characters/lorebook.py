@@ -128,6 +128,7 @@ class Book:
     def __init__(self, lorebook: Mapping[str, Any]) -> None:
         """`lorebook` is the section of a valid definition; {} makes a book from which nothing is ever chosen."""
         compiler = KeyCompiler()
+        self.literals = compiler.literals
         self.token_budget: int | None = lorebook.get("token_budget")
         self.recursive = bool(lorebook.get("recursive_scanning", False))
         self._scan_depth: int = lorebook.get("scan_depth", DEFAULT_SCAN_DEPTH)
@@ -219,7 +220,7 @@ class _Run:
         self.talk = talk
         self.chance = chance
         self.budget = Budget(PATTERN_STEPS)
-        self.scanner = Scanner(talk.messages, talk.char, talk.user, self.budget)
+        self.scanner = Scanner(talk.messages, talk.char, talk.user, self.budget, book.literals)
         self.left: list[Left] = []
         self._kept_from_before: set[str] = set()
 
@@ -250,9 +251,11 @@ class _Run:
 
     def _by_texts(self, waiting: list[Entry], text: str) -> tuple[list[tuple[Entry, str]], list[Entry]]:
         found, rest = [], []
-        scanner = Scanner((text,), self.talk.char, self.talk.user, self.budget)
+        scanner = Scanner((text,), self.talk.char, self.talk.user, self.budget, self.book.literals)
+        hopeless = scanner.hopeless(1)
         for entry in waiting:
-            key = None if entry.fields.get("exclude_recursion") else self._named(entry, scanner, 1)
+            excluded = hopeless(entry.keys) or entry.fields.get("exclude_recursion")
+            key = None if excluded else self._named(entry, scanner, 1)
             if key is None:
                 rest.append(entry)
             elif self._lucky(entry):

@@ -29,7 +29,7 @@ def _numbered(names: Sequence[str]) -> tuple[Callable[..., Any], Callable[..., A
     return named, number
 
 
-def _keys(value: Any) -> Any:
+def keys_of(value: Any) -> Any:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
@@ -91,8 +91,8 @@ _LIFTED = {
 }
 
 CARD_ENTRY = (
-    rule("keys", "keys", _keys),
-    rule("secondary_keys", "secondary_keys", _keys),
+    rule("keys", "keys", keys_of),
+    rule("secondary_keys", "secondary_keys", keys_of),
     *(rule(name, name) for name in (*_CARD_NAMES, *_CARD_NOTES)),
     rule("enabled", "enabled", _unless(True)),
     rule("use_regex", "use_regex", _unless(False)),
@@ -114,8 +114,8 @@ CARD_ENTRY = (
 )
 
 WORLD_ENTRY = (
-    rule("key", "keys", _keys),
-    rule("keysecondary", "secondary_keys", _keys),
+    rule("key", "keys", keys_of),
+    rule("keysecondary", "secondary_keys", keys_of),
     rule("order", "insertion_order"),
     rule("disable", "enabled", _inverted, _inverted),
     rule("uid", "id"),
@@ -183,7 +183,7 @@ def read_book(raw: Any, dropped: list[str]) -> Any:
     """A card's `character_book`, or the `data` of a `lorebook_v3` file, as the `lorebook` of CDL; ABSENT when it is
     none.
     """
-    return _read(raw, read_card_entry, dropped)
+    return read_entries(raw, BOOK, read_card_entry, dropped)
 
 
 def write_book(book: Mapping[str, Any], original: Any) -> dict[str, Any]:
@@ -203,7 +203,7 @@ def write_book(book: Mapping[str, Any], original: Any) -> dict[str, Any]:
 
 def read_world(raw: Any, dropped: list[str]) -> Any:
     """A SillyTavern world file as the `lorebook` of CDL; ABSENT when it is none."""
-    return _read(raw, read_world_entry, dropped)
+    return read_entries(raw, BOOK, read_world_entry, dropped)
 
 
 def write_world(book: Mapping[str, Any], original: Any) -> dict[str, Any]:
@@ -251,10 +251,11 @@ def read_world_entry(raw: Mapping[str, Any], dropped: list[str]) -> dict[str, An
     return entry
 
 
-def _read(raw: Any, read_entry: Callable[..., dict[str, Any]], dropped: list[str]) -> Any:
+def read_entries(raw: Any, head: Sequence[Rule], read_entry: Callable[..., dict[str, Any]], dropped: list[str]) -> Any:
+    """A book of any form: `head` are the rules of what it says beside its entries. ABSENT when it is none."""
     if not isinstance(raw, dict) or not raw:
         return ABSENT
-    book = read(BOOK, raw, dropped, BOOK_SCHEMA)
+    book = read(head, raw, dropped, BOOK_SCHEMA)
     entries = []
     for place, item in enumerate(_listed(raw.get("entries"))):
         if isinstance(item, dict):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
+from whisperengine.characters.literals import Literals
 from whisperengine.characters.pattern_syntax import PatternError, is_word
 from whisperengine.characters.patterns import LETTERS_PER_STEP, Budget, Pattern, is_slashed
 from whisperengine.characters.validation import MAX_PROBLEMS
@@ -19,23 +21,33 @@ MAX_PATTERN_NODES = 30_000
 
 @dataclass(frozen=True)
 class Key:
-    """One key. `pattern` is None for a plain word or phrase, whose `text` is in lower case unless `case_sensitive`."""
+    """One key. `pattern` is None for a plain word or phrase, whose `text` is in lower case unless `case_sensitive`.
+    `needs`: numbers of literals of which one must occur for the key to; empty when none is known.
+    """
 
     shown: str
     text: str
     pattern: Pattern | None
     case_sensitive: bool
     whole_words: bool
+    needs: tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Keys:
-    """`plain`: (in lower case, as written) of words for which case and surroundings do not matter, which are most;
-    `special`: all others.
+    """`plain`: (number of the literal, in lower case, as written) of words for which case and surroundings do not
+    matter, which are most; `special`: all others.
     """
 
-    plain: tuple[tuple[str, str], ...]
+    plain: tuple[tuple[int, str, str], ...]
     special: tuple[Key, ...]
+
+    @cached_property
+    def needs(self) -> frozenset[int] | None:
+        """Numbers of literals of which one must occur for any of the keys to; None when that is not known."""
+        if not all(key.needs for key in self.special):
+            return None
+        return frozenset((*(number for number, _, _ in self.plain), *(n for key in self.special for n in key.needs)))
 
     def __bool__(self) -> bool:
         return bool(self.plain or self.special)
@@ -48,12 +60,13 @@ class KeyCompiler:
 
     def __init__(self) -> None:
         self.problems: list[str] = []
+        self.literals = Literals()
         self._room = MAX_PATTERN_NODES
 
     def compile(
         self, entry: str, words: Iterable[str], *, regex: bool, case_sensitive: bool, whole_words: bool
     ) -> Keys:
-        plain: list[tuple[str, str]] = []
+        plain: list[tuple[int, str, str]] = []
         special: list[Key] = []
         for word in words:
             stripped = word.strip()
@@ -62,12 +75,17 @@ class KeyCompiler:
             if regex or is_slashed(stripped):
                 pattern = self._pattern(entry, word if regex else stripped, case_sensitive)
                 if pattern is not None:
-                    special.append(Key(stripped, "", pattern, case_sensitive, whole_words))
+                    needs = tuple(map(self.literals.number, pattern.needed))
+                    special.append(Key(stripped, "", pattern, case_sensitive, whole_words, needs))
             elif case_sensitive or whole_words or "{{" in stripped:
                 text = stripped if case_sensitive else stripped.lower()
-                special.append(Key(stripped, text, None, case_sensitive, whole_words))
+                # The lower case of letters beyond ASCII depends on their neighbours, and a macro stands for any text.
+                known = stripped.isascii() and "{{" not in stripped
+                needs = (self.literals.number(stripped.lower()),) if known else ()
+                special.append(Key(stripped, text, None, case_sensitive, whole_words, needs))
             else:
-                plain.append((stripped.lower(), stripped))
+                lower = stripped.lower()
+                plain.append((self.literals.number(lower), lower, stripped))
         return Keys(tuple(plain), tuple(special))
 
     def _pattern(self, entry: str, source: str, case_sensitive: bool) -> Pattern | None:
@@ -90,34 +108,44 @@ class KeyCompiler:
 class Scanner:
     """Looks for keys in the last messages of a talk; prepares each depth once."""
 
-    def __init__(self, messages: Sequence[str], char: str, user: str, budget: Budget) -> None:
+    def __init__(self, messages: Sequence[str], char: str, user: str, budget: Budget, literals: Literals) -> None:
+        """`literals` are those of the compiler that made the keys."""
         self._messages = messages
+        self._literals = literals
         self._names = (("{{char}}", char), ("{{user}}", user))
         self._budget = budget
-        self._texts: dict[int, tuple[str, str]] = {}
+        self._texts: dict[int, tuple[str, str, frozenset[int]]] = {}
 
     def first(self, keys: Keys, depth: int) -> str | None:
         """One of `keys` that occurs in the last `depth` messages, as its author wrote it; None when none does."""
-        _, lower = self._texts.get(depth) or self._text(depth)
-        self._budget.left -= len(keys.plain) * (1 + len(lower) // LETTERS_PER_STEP)
-        if self._budget.spent:
-            return None
-        for wanted, shown in keys.plain:
-            if wanted in lower:
-                return shown
+        _, lower, possible = self._texts.get(depth) or self._text(depth)
+        for number, wanted, shown in keys.plain:
+            if number in possible:
+                self._budget.left -= 1 + len(lower) // LETTERS_PER_STEP
+                if self._budget.spent:
+                    return None
+                if wanted in lower:
+                    return shown
         for key in keys.special:
             if self._occurs(key, depth):
                 return key.shown
         return None
 
+    def hopeless(self, depth: int) -> Callable[[Keys], bool]:
+        """A quick test for keys of which none can occur in the last `depth` messages."""
+        possible = (self._texts.get(depth) or self._text(depth))[2]
+        return lambda keys: keys.needs is not None and possible.isdisjoint(keys.needs)
+
     def all(self, keys: Keys, depth: int) -> bool:
-        _, lower = self._text(depth)
-        return all(wanted in lower for wanted, _ in keys.plain) and all(
+        _, lower, possible = self._text(depth)
+        return all(number in possible and wanted in lower for number, wanted, _ in keys.plain) and all(
             self._occurs(key, depth) for key in keys.special
         )
 
     def _occurs(self, key: Key, depth: int) -> bool:
-        exact, lower = self._text(depth)
+        exact, lower, possible = self._text(depth)
+        if key.needs and possible.isdisjoint(key.needs):
+            return False
         if key.pattern is not None:
             return key.pattern.search(exact, self._budget, lower)
         text, wanted = (exact if key.case_sensitive else lower), key.text
@@ -128,8 +156,8 @@ class Scanner:
                 return False
         return _stands_alone(wanted, text) if key.whole_words else wanted in text
 
-    def _text(self, depth: int) -> tuple[str, str]:
-        """The last `depth` messages as one text, and the same in lower case."""
+    def _text(self, depth: int) -> tuple[str, str, frozenset[int]]:
+        """The last `depth` messages as one text, the same in lower case, and which literals may occur in that."""
         if depth not in self._texts:
             parts: list[str] = []
             room = MAX_SCANNED
@@ -139,7 +167,8 @@ class Scanner:
                 parts.append(message[-room:])
                 room -= len(message)
             text = "\n".join(reversed(parts))
-            self._texts[depth] = text, text.lower()
+            lower = text.lower()
+            self._texts[depth] = text, lower, self._literals.possible(lower)
         return self._texts[depth]
 
 

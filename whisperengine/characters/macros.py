@@ -113,20 +113,27 @@ def _macro(inner: str, values: Values, depth: int) -> str | None:
 
 
 def _plain(name: str, values: Values) -> str | None:
+    if name in values.more:
+        return values.more[name]
     now = values.now
-    known = {
-        "char": values.char,
-        "bot": values.char,
-        "user": values.user,
-        "newline": "\n",
-        "noop": "",
-        "time": f"{now:%H:%M}",
-        "date": f"{now.day} {now:%B %Y}",
-        "weekday": f"{now:%A}",
-        "isotime": f"{now:%H:%M}",
-        "isodate": f"{now:%Y-%m-%d}",
-    }
-    return values.more[name] if name in values.more else known.get(name)
+    match name:
+        case "char" | "bot":
+            return values.char
+        case "user":
+            return values.user
+        case "newline":
+            return "\n"
+        case "noop":
+            return ""
+        case "time" | "isotime":
+            return f"{now:%H:%M}"
+        case "date":
+            return f"{now.day} {now:%B %Y}"
+        case "weekday":
+            return f"{now:%A}"
+        case "isodate":
+            return f"{now:%Y-%m-%d}"
+    return None
 
 
 def _options(rest: str) -> list[str]:

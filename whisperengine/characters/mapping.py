@@ -21,7 +21,24 @@ document}.
 """
 
 ABSENT: Any = object()
+
+
+class Lost(str):
+    """A sentence about a value of a foreign document that found no place: `path` is its path there."""
+
+    path: str
+    why: str
+
+    def __new__(cls, path: str, why: str) -> Lost:
+        """`why` goes on where the path ends: "fits no field"."""
+        self = super().__new__(cls, f"{path} {why}")
+        self.path, self.why = path, why
+        return self
+
+
 Path = tuple[str, ...]
+UNFIT = "fits no field; it is kept only in the original."
+UNKNOWN = "is not known; it is kept only in the original."
 
 
 def _same(value: Any) -> Any:

@@ -94,7 +94,7 @@ class Pattern:
         self._steps = 0
         tree = parse(source, ignore_case="i" in flags, dot_all="s" in flags)
         self._start = self._compile(tree, _MATCH)
-        self._needed = tuple(needed(tree))
+        self.needed = tuple(needed(tree))
         self._moves: dict[_State, dict[str, _State | None]] = {}
 
     @property
@@ -108,10 +108,10 @@ class Pattern:
         `lower` is the text in lower case, where the caller has it. Most texts lack a word that the pattern needs,
         which is quickly seen.
         """
-        if self._needed:
+        if self.needed:
             lower = text.lower() if lower is None else lower
-            budget.left -= len(self._needed) * (1 + len(lower) // LETTERS_PER_STEP)
-            if not any(word in lower for word in self._needed):
+            budget.left -= len(self.needed) * (1 + len(lower) // LETTERS_PER_STEP)
+            if not any(word in lower for word in self.needed):
                 return False
         if budget.spent:
             return False

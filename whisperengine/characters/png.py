@@ -1,7 +1,7 @@
 """PNG and APNG as containers of cards: reading and writing text chunks, everything else untouched.
 
 Format: w3.org/TR/png-3, chapters 5 and 11. A card stands in a text chunk as base64 of UTF-8 JSON: keyword `ccv3`
-(version 3) or `chara` (version 2); assets stand in `chara-ext-asset_:{path}`.
+(version 3) or `chara` (version 2); assets stand in `chara-ext-asset_:{path}`, in older ones without the colon.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from whisperengine.errors import TooLargeError
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 CARD_KEYWORDS = ("ccv3", "chara")
-ASSET_PREFIX = "chara-ext-asset_:"
+ASSET_PREFIX = "chara-ext-asset_"
 
 MAX_BYTES = 64 * 1024 * 1024
 MAX_CHUNKS = 20_000

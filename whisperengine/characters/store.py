@@ -1,4 +1,4 @@
-"""Characters in the database: the present definition of each, and every version that was ever saved."""
+"""Characters in the database: the present definition of each. Whoever listens on CHANNEL hears of every change."""
 
 from __future__ import annotations
 
@@ -11,23 +11,31 @@ from typing import Any
 
 import asyncpg
 
+from whisperengine.characters import pictures, versions
 from whisperengine.characters.definition import Definition, parse
 from whisperengine.db.ids import new_id
 from whisperengine.db.pool import Connection, Executor
-from whisperengine.errors import ConflictError
+from whisperengine.errors import ChangedMeanwhile, ConflictError
+
+CHANNEL = "whisperengine_characters"
+"""PostgreSQL's NOTIFY channel; the payload is the name of the character that changed."""
 
 _COLUMNS = (
-    "id, name, definition, version, builtin_sha256 is not null as unedited_builtin, archived_at, created_at, updated_at"
+    "id, name, definition, version, builtin_sha256 is not null as unedited_builtin, "
+    f"{pictures.TAG} as picture, archived_at, created_at, updated_at"
 )
 
 
 @dataclass(frozen=True)
 class Character:
+    """`picture` changes with its picture; "" while it has only the drawn one."""
+
     id: int
     name: str
     definition: Definition
     version: int
     unedited_builtin: bool
+    picture: str
     archived_at: datetime | None
     created_at: datetime
     updated_at: datetime
@@ -43,17 +51,11 @@ class Summary:
     archetype: str
     tags: tuple[str, ...]
     version: int
+    unedited_builtin: bool
+    picture: str
     archived_at: datetime | None
+    created_at: datetime
     updated_at: datetime
-
-
-@dataclass(frozen=True)
-class Saved:
-    """One saved version."""
-
-    version: int
-    saved_at: datetime
-    note: str
 
 
 def builtin() -> Iterator[Definition]:
@@ -84,9 +86,9 @@ async def load_builtin(connection: Connection) -> list[str]:
                 definition.sha256,
             )
             if written:
-                await _save_version(
-                    connection, written["id"], written["version"], definition, "shipped with the program"
-                )
+                note = "shipped with the program"
+                await versions.save(connection, written["id"], written["version"], definition, note=note, saved_by="")
+                await tell(connection, definition.name)
                 changed.append(definition.name)
     return changed
 
@@ -100,23 +102,44 @@ async def get(connection: Executor, name: str, *, archived: bool = False) -> Cha
 
 
 async def list_characters(
-    connection: Executor, *, archived: bool = False, after: str = "", limit: int = 1000
+    connection: Executor,
+    *,
+    archived: bool = False,
+    q: str = "",
+    tag: str = "",
+    only: str | None = None,
+    after: str = "",
+    limit: int = 1000,
 ) -> list[Summary]:
-    """Characters by name, those after the name `after`; with `archived`, the archived ones among them."""
+    """Characters by name, those after the name `after`; with `archived`, the archived ones among them.
+
+    `q` is searched in names, description and tags, `tag` is a whole tag; both without regard to case. `only` is the
+    one name that may be seen.
+    """
     rows = await connection.fetch(
-        "select name, coalesce(definition #>> '{identity,full_name}', '') as full_name, "
+        "select * from (select name, coalesce(definition #>> '{identity,full_name}', '') as full_name, "
         "left(coalesce(definition #>> '{identity,description}', ''), 500) as description, "
         "coalesce(definition #>> '{identity,archetype}', 'real-world') as archetype, "
-        "coalesce(definition #> '{about,tags}', '[]') as tags, version, archived_at, updated_at "
-        "from characters where name > $1 and ($2 or archived_at is null) order by name limit $3",
+        "coalesce(definition #> '{about,tags}', '[]') as tags, version, "
+        f"builtin_sha256 is not null as unedited_builtin, {pictures.TAG} as picture, archived_at, created_at, "
+        "updated_at from characters where name > $1 and ($2 or archived_at is null) "
+        "and ($3::text is null or name = $3)) listed "
+        "where ($4 = '' or strpos(lower(concat_ws(' ', name, full_name, description, tags)), lower($4)) > 0) "
+        "and ($5 = '' or exists (select from jsonb_array_elements_text(tags) as one where lower(one) = lower($5))) "
+        "order by name limit $6",
         after,
         archived,
+        only,
+        q,
+        tag,
         limit,
     )
     return [Summary(**{**row, "tags": tuple(row["tags"])}) for row in rows]
 
 
-async def create(connection: Connection, definition: Definition, *, note: str = "created") -> Character:
+async def create(
+    connection: Connection, definition: Definition, *, note: str = "created", saved_by: str = ""
+) -> Character:
     """Raises ConflictError when the name is taken, also by an archived character."""
     async with connection.transaction():
         row = await connection.fetchrow(
@@ -128,18 +151,25 @@ async def create(connection: Connection, definition: Definition, *, note: str = 
         )
         if row is None:
             raise _taken(definition.name)
-        await _save_version(connection, row["id"], row["version"], definition, note)
+        await versions.save(connection, row["id"], row["version"], definition, note=note, saved_by=saved_by)
+        await tell(connection, definition.name)
     return _character(row)
 
 
 async def replace(
-    connection: Connection, name: str, definition: Definition, *, expected_version: int | None, note: str = ""
+    connection: Connection,
+    name: str,
+    definition: Definition,
+    *,
+    expected_version: int | None,
+    note: str = "",
+    saved_by: str = "",
 ) -> Character | None:
     """Save a new version; None when there is no such character. A definition with another name renames the character.
 
-    `expected_version` is the version that the editor started from; ConflictError (code `version_conflict`) when
-    somebody saved in between, and (code `name_taken`) when the new name is taken. None overwrites whatever is there.
-    Saving what is there already makes no new version.
+    `expected_version` is the version that the editor started from; raises ChangedMeanwhile when somebody saved in
+    between, ConflictError (code `name_taken`) when the new name is taken. None overwrites whatever is there. Saving
+    what is there already makes no new version. Without a `note` the version says which fields changed.
     """
     async with connection.transaction():
         row = await connection.fetchrow(f"select {_COLUMNS} from characters where name = $1 for update", name)
@@ -147,10 +177,9 @@ async def replace(
             return None
         current = _character(row)
         if expected_version is not None and current.version != expected_version:
-            raise ConflictError(
+            raise ChangedMeanwhile(
                 f"{name} was changed in the meantime: it is at version {current.version}, and version "
-                f"{expected_version} was edited. Load it again, repeat the change and save.",
-                code="version_conflict",
+                f"{expected_version} was edited. Load it again, repeat the change and save."
             )
         if current.definition.sha256 == definition.sha256:
             return current
@@ -165,55 +194,51 @@ async def replace(
                 )
         except asyncpg.UniqueViolationError:
             raise _taken(definition.name) from None
-        await _save_version(connection, current.id, current.version + 1, definition, note)
+        if definition.name != name:
+            await _follow(connection, name, definition.name)
+        note = note or versions.headline(current.definition, definition)
+        await versions.save(connection, current.id, current.version + 1, definition, note=note, saved_by=saved_by)
+        await tell(connection, name, definition.name)
     return _character(row)
 
 
-async def archive(connection: Executor, name: str) -> bool:
+async def _follow(connection: Connection, old: str, new: str) -> None:
+    """What names a character goes along when it is renamed: else it would mean whoever gets the old name next."""
+    for table in ("api_keys", "discord_answers", "discord_places"):
+        await connection.execute(f"update {table} set character = $2 where character = $1", old, new)
+
+
+async def archive(connection: Connection, name: str) -> bool:
     """Take a character out of use; its memories stay. False when there is none of that name in use."""
-    done = await connection.fetchval(
-        "update characters set archived_at = now() where name = $1 and archived_at is null returning true", name
+    return await _set_archived(
+        connection,
+        name,
+        "update characters set archived_at = now() where name = $1 and archived_at is null returning true",
     )
-    return bool(done)
 
 
-async def restore(connection: Executor, name: str) -> bool:
+async def restore(connection: Connection, name: str) -> bool:
     """Bring an archived character back into use. False when there is none of that name in the archive."""
-    done = await connection.fetchval(
-        "update characters set archived_at = null where name = $1 and archived_at is not null returning true", name
+    return await _set_archived(
+        connection,
+        name,
+        "update characters set archived_at = null where name = $1 and archived_at is not null returning true",
     )
+
+
+async def _set_archived(connection: Connection, name: str, statement: str) -> bool:
+    async with connection.transaction():
+        done = await connection.fetchval(statement, name)
+        await tell(connection, name)
     return bool(done)
 
 
-async def versions(connection: Executor, name: str) -> list[Saved]:
-    """Every saved version, newest first; empty when there is no such character."""
-    rows = await connection.fetch(
-        "select v.version, v.saved_at, v.note from characters c join character_versions v on v.character_id = c.id "
-        "where c.name = $1 order by v.version desc",
-        name,
-    )
-    return [Saved(*row) for row in rows]
-
-
-async def version(connection: Executor, name: str, number: int) -> Definition | None:
-    """The definition as it was saved under that number, or None."""
-    document = await connection.fetchval(
-        "select v.definition from characters c join character_versions v on v.character_id = c.id "
-        "where c.name = $1 and v.version = $2",
-        name,
-        number,
-    )
-    return Definition(document) if document else None
-
-
-async def _save_version(connection: Connection, id: int, number: int, definition: Definition, note: str) -> None:
-    await connection.execute(
-        "insert into character_versions (character_id, version, definition, note) values ($1, $2, $3, $4)",
-        id,
-        number,
-        definition.document,
-        note,
-    )
+async def tell(connection: Connection, *names: str) -> None:
+    """Let every process know that these characters changed. In the transaction of the change, so that nobody hears of
+    it before it can be seen.
+    """
+    for name in dict.fromkeys(names):
+        await connection.execute("select pg_notify($1, $2)", CHANNEL, name)
 
 
 def _character(row: Any) -> Character:

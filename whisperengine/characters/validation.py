@@ -1,15 +1,15 @@
 """Checking plain JSON against a JSON Schema, within bounds.
 
-Only the keywords of `KEYWORDS` are known, which are those that `schema.json` uses; a test holds that. All problems are
-collected, because an author who is told one mistake at a time gives up.
+Only the keywords of `KEYWORDS` are known, which are those that `schema.json` and the descriptions of the routes use;
+tests hold that. All problems are collected, because an author who is told one mistake at a time gives up.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import lru_cache
 from itertools import islice
@@ -23,7 +23,7 @@ SHOWN = 80
 
 Path = tuple[str | int, ...]
 
-ANNOTATIONS = frozenset({"$schema", "$id", "title", "description", "examples", "use"})
+ANNOTATIONS = frozenset({"$schema", "$id", "title", "description", "examples", "use", "default", "format"})
 KEYWORDS = ANNOTATIONS | {
     "type",
     "enum",
@@ -33,8 +33,11 @@ KEYWORDS = ANNOTATIONS | {
     "minProperties",
     "maxProperties",
     "items",
+    "minItems",
     "maxItems",
+    "minLength",
     "maxLength",
+    "anyOf",
     "pattern",
     "minimum",
     "maximum",
@@ -48,11 +51,18 @@ _PLAIN_KEY = re.compile(r"[\w-]{1,100}", re.ASCII)
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong: where (`voice.emoji.frequency`), what stands there (shortened), what is allowed."""
+    """One thing that is wrong: where (`voice.emoji.frequency`), what stands there (shortened), what is allowed.
+
+    `keyword` is the keyword of the schema that it breaks, `schema` the part that holds the keyword; where none of
+    several forms fits, `cause` is what keeps the value from the nearest one.
+    """
 
     path: str
     value: str
     allowed: str
+    keyword: str = ""
+    schema: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    cause: Problem | None = field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
         return f"{self.path} is {self.value}, but must be {self.allowed}"
@@ -177,48 +187,93 @@ def _unknown(value: Any, schema: Mapping[str, Any], path: Path) -> Iterator[str]
 def _check(value: Any, schema: Mapping[str, Any], path: Path, found: list[Problem]) -> None:
     if len(found) >= MAX_PROBLEMS:
         return
+
+    def report(
+        keyword: str,
+        shown: str,
+        allowed: str,
+        at: Path = path,
+        part: Mapping[str, Any] = schema,
+        cause: Problem | None = None,
+    ) -> None:
+        found.append(Problem(written(at), shown, allowed, keyword, part, cause))
+
     if not _has_type(value, schema.get("type")):
-        _report(found, path, _show(value), _article(schema["type"]))
+        report("type", _show(value), _article(schema["type"]))
     elif "enum" in schema and not any(
         value == option and isinstance(value, bool) == isinstance(option, bool) for option in schema["enum"]
     ):
-        _report(found, path, _show(value), "one of " + ", ".join(map(str, schema["enum"])))
+        report("enum", _show(value), "one of " + ", ".join(map(str, schema["enum"])))
+    elif "anyOf" in schema and (tries := _tries(value, schema["anyOf"], path)) is not None:
+        allowed = schema.get("description", "of another form").rstrip(".")
+        report("anyOf", _show(value), allowed, cause=_nearest(tries, written(path)))
     elif isinstance(value, str):
-        _check_text(value, schema, path, found)
+        _check_text(value, schema, report)
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
         low, high = schema.get("minimum", -math.inf), schema.get("maximum", math.inf)
         if not low <= value <= high:
-            _report(found, path, _show(value), f"from {low} to {high}")
+            report("minimum" if value < low else "maximum", _show(value), f"from {low} to {high}")
     elif isinstance(value, list):
-        if len(value) > schema.get("maxItems", math.inf):
-            _report(found, path, f"a list of {len(value):,}", f"a list of at most {schema['maxItems']:,}")
+        least, most = schema.get("minItems", 0), schema.get("maxItems", math.inf)
+        if len(value) > most:
+            report("maxItems", f"a list of {len(value):,}", f"a list of at most {most:,}")
+        elif len(value) < least:
+            report("minItems", f"a list of {len(value):,}", f"a list of at least {least:,}")
         elif "items" in schema:
             for place, item in enumerate(value):
                 _check(item, schema["items"], (*path, place), found)
     elif isinstance(value, dict):
-        _check_object(value, schema, path, found)
+        _check_object(value, schema, path, found, report)
 
 
-def _check_text(value: str, schema: Mapping[str, Any], path: Path, found: list[Problem]) -> None:
-    if len(value) > schema.get("maxLength", math.inf):
-        _report(
-            found, path, f"text of {len(value):,} characters", f"text of at most {schema['maxLength']:,} characters"
-        )
-    elif "pattern" in schema and not _compiled(schema["pattern"]).fullmatch(value):
-        _report(found, path, _show(value), f"text that matches {schema['pattern']}")
+def _tries(value: Any, options: Sequence[Mapping[str, Any]], path: Path) -> list[list[Problem]] | None:
+    """What keeps `value` from each of the forms; None when one fits."""
+    tries: list[list[Problem]] = []
+    for option in options:
+        tries.append([])
+        _check(value, option, path, tries[-1])
+        if not tries[-1]:
+            return None
+    return tries
 
 
-def _check_object(value: dict[str, Any], schema: Mapping[str, Any], path: Path, found: list[Problem]) -> None:
+def _nearest(tries: list[list[Problem]], whole: str) -> Problem | None:
+    """The first difference from the form that has the right type and fewest of them; a wrong word before others, as it
+    often names the form.
+    """
+    fitting = [problems for problems in tries if problems[0].path != whole or problems[0].keyword != "type"]
+    if not fitting:
+        return None
+    return min(min(fitting, key=len), key=lambda problem: problem.keyword != "enum")
+
+
+def _check_text(value: str, schema: Mapping[str, Any], report: Callable[..., None]) -> None:
+    least, most = schema.get("minLength", 0), schema.get("maxLength", math.inf)
+    if len(value) > most:
+        report("maxLength", f"text of {len(value):,} characters", f"text of at most {most:,} characters")
+    elif len(value) < least:
+        report("minLength", _show(value), f"text of at least {least:,} characters")
+    elif "pattern" in schema and not _compiled(schema["pattern"]).search(value):
+        report("pattern", _show(value), f"text that matches {schema['pattern']}")
+
+
+def _check_object(
+    value: dict[str, Any], schema: Mapping[str, Any], path: Path, found: list[Problem], report: Callable[..., None]
+) -> None:
     known = schema.get("properties", {})
-    for key in schema.get("required", ()):
+    required = schema.get("required", ())
+    for key in required:
         if key not in value:
-            _report(found, (*path, key), "missing", known.get(key, {}).get("description", "given").rstrip("."))
+            part = known.get(key, {})
+            report("required", "missing", part.get("description", "given").rstrip("."), (*path, key), part)
     least, most = schema.get("minProperties", 0), schema.get("maxProperties", math.inf)
     if not least <= len(value) <= most:
-        _report(found, path, f"an object with {len(value):,} fields", f"an object with {least} to {most} fields")
+        keyword = "minProperties" if len(value) < least else "maxProperties"
+        report(keyword, f"an object with {len(value):,} fields", f"an object with {least} to {most} fields")
     for key, item in value.items():
         part = known.get(key, schema.get("additionalProperties"))
-        if part is not None:
+        # As in plain_copy: null in the place of what may be absent is its absence.
+        if part is not None and not (item is None and key in known and key not in required):
             _check(item, part, (*path, key), found)
 
 
@@ -240,9 +295,11 @@ def _is(value: Any, name: str) -> bool:
         case "boolean":
             return isinstance(value, bool)
         case "integer":
-            return number and value == int(value)
+            return number and (isinstance(value, int) or value.is_integer())
         case "number":
             return number
+        case "null":
+            return value is None
     raise ValueError(f"The schema names the type {name!r}, which this checker does not know. Add it to _is().")
 
 
@@ -254,12 +311,9 @@ def _article(types: str | list[str]) -> str:
         "boolean": "true or false",
         "integer": "a whole number",
         "number": "a number",
+        "null": "null",
     }
     return " or ".join(words[name] for name in ([types] if isinstance(types, str) else types))
-
-
-def _report(found: list[Problem], path: Path, shown: str, allowed: str) -> None:
-    found.append(Problem(written(path), shown, allowed))
 
 
 def _show(value: Any) -> str:
@@ -271,4 +325,5 @@ def _show(value: Any) -> str:
 
 @lru_cache(maxsize=64)
 def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern)
+    # JSON Schema means the very end; Python's `$` also matches before a last line break.
+    return re.compile(pattern.removesuffix("$") + r"\Z" if pattern.endswith("$") else pattern)
