@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import asyncpg
@@ -12,28 +11,10 @@ import pytest
 from tests.support.discord_bots import Reef, bots
 from tests.support.discord_heart import StubHeart
 from tests.support.discord_server import DiscordServer
-from tests.support.discord_world import DM_REACTIONS, GUILD_REACTIONS, Times
+from tests.support.discord_world import DM_REACTIONS, GUILD_REACTIONS
 from whisperengine.discord import delivery
 from whisperengine.discord.address import Rules
 from whisperengine.errors import DatabaseUnavailable, LLMUnreachable, TooLargeError
-
-
-@pytest.fixture
-async def discord() -> AsyncIterator[DiscordServer]:
-    async with DiscordServer(Times(identify_gap=0.1)) as server:
-        server.rest.limits["POST messages"].size = 1000
-        yield server
-        assert server.breaches == []
-
-
-@pytest.fixture
-def reef(discord: DiscordServer) -> Reef:
-    return Reef(discord)
-
-
-@pytest.fixture
-def heart() -> StubHeart:
-    return StubHeart()
 
 
 async def quiet(discord: DiscordServer, reef: Reef) -> None:

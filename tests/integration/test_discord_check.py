@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import sys
 from collections.abc import AsyncIterator
 
 import pytest
@@ -56,3 +59,42 @@ async def test_what_is_missing_is_named_with_its_place(discord: DiscordServer) -
 @pytest.mark.parametrize("granted", [1 << 3, sum(PERMISSIONS.values())])
 def test_administrators_lack_nothing(granted: int) -> None:
     assert missing_permissions(granted) == []
+
+
+async def command(discord: DiscordServer, *words: str, **environ: str) -> tuple[int | None, str]:
+    """Exit code and output of `whisperengine`."""
+    given = {"DOTENV_PATH": os.devnull, "DISCORD_API_BASE": discord.base, "DISCORD_BOT_NAME": "elena", **environ}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "whisperengine", *words),
+        env={**os.environ, **given},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await process.communicate()
+    return process.returncode, output.decode()
+
+
+async def test_the_command_invites_and_checks_every_bot(discord: DiscordServer) -> None:
+    marcus = discord.world.add_bot("token-2", "Marcus")
+    discord.world.add_guild("Reef")
+    tokens = {"DISCORD_BOT_TOKEN": "token", "DISCORD_TOKENS": "marcus=token-2"}
+    status, output = await command(discord, "discord", "invite", **tokens)
+    assert (status, output.splitlines()[1].split("&")[0]) == (
+        0,
+        f"marcus: https://discord.com/oauth2/authorize?client_id={marcus.id}",
+    )
+    status, output = await command(discord, "discord", "check", **tokens)
+    assert status == 0
+    assert "Reef: every permission is there." in output
+    assert "set ENABLE_DISCORD=true" in output
+    marcus.content = False
+    status, output = await command(discord, "discord", "check", ENABLE_DISCORD="true", **tokens)
+    assert status == 1
+    assert "PROBLEM Discord does not let this bot read messages" in output
+
+
+async def test_the_command_says_how_to_get_a_token(discord: DiscordServer) -> None:
+    status, output = await command(discord, "discord", "invite")
+    assert status == 2
+    assert "DISCORD_BOT_TOKEN" in output
+    assert "Traceback" not in output

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.support.discord_client import QUICK, MemoryKeeper, running
+from tests.support.discord_garbage import GARBAGE
 from tests.support.discord_server import DiscordServer
 from tests.support.discord_world import Times
 from whisperengine.discord.gateway import MESSAGE_CONTENT
@@ -221,16 +222,6 @@ async def test_a_zombie_is_replaced_within_two_intervals_and_a_second(
     assert discord.gateway.connects[0].client_code == 4000
     assert discord.gateway.connects[1].opened == "resume"
     assert discord.breaches == []
-
-
-GARBAGE: list[Any] = [
-    "{", "", "null", "[]", "7", '"x"', "{}", '{"op":null}', '{"op":"x"}', '{"op":99,"d":1}', '{"op":0}',
-    '{"op":0,"t":null,"s":null,"d":{}}', '{"op":0,"t":"MESSAGE_CREATE","s":"x","d":null}',
-    '{"op":0,"t":"MESSAGE_CREATE","s":null,"d":{}}', '{"op":0,"t":"MESSAGE_CREATE","s":null,"d":{"author":7,"id":[]}}',
-    '{"op":0,"t":"READY","s":null,"d":{}}', '{"op":10,"d":{}}', '{"op":10,"d":{"heartbeat_interval":-5}}',
-    '{"op":0,"t":"NEW_EVENT","s":null,"d":[1]}', '{"op":9}', "[" * 100_000, b"\xff\xfe\x00", '{"op":11,"d":{"x":1}}',
-    '{"op":0,"t":"GUILD_CREATE","s":true,"d":{"channels":"x","roles":9}}', "\u2028" * 50,
-]  # fmt: skip
 
 
 @pytest.mark.parametrize("payload", GARBAGE, ids=range(len(GARBAGE)))

@@ -23,11 +23,6 @@ async def discord() -> AsyncIterator[DiscordServer]:
         assert server.breaches == []
 
 
-@pytest.fixture
-def reef(discord: DiscordServer) -> Reef:
-    return Reef(discord)
-
-
 @asynccontextmanager
 async def process(dsn: str, discord: DiscordServer, *more: str) -> AsyncIterator[asyncio.subprocess.Process]:
     arguments = ("-m", "tests.support.discord_process", "--dsn", dsn, "--base", discord.base, *more)

@@ -80,6 +80,17 @@ async def test_processes_that_look_at_once_take_different_shards(database: str, 
     assert len(shards) == len(set(shards))
 
 
+async def test_a_process_that_is_alone_waits_for_no_dead_one(database: str, pool: asyncpg.Pool) -> None:
+    dead, alone = Leases(pool, database), Leases(pool, database)
+    await dead.renew()
+    await dead.declare(7, 2)
+    await dead.take(7, 2)
+    assert await alone.take(7, 2) == []
+    await alone.take_over()
+    assert [lease.shard for lease in await alone.take(7, 2)] == [0, 1]
+    assert await dead.renew() == set()
+
+
 async def test_the_number_of_shards_changes_only_when_nobody_runs_one(database: str, pool: asyncpg.Pool) -> None:
     leases = Leases(pool, database)
     await leases.declare(7, 2)

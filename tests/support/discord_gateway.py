@@ -153,6 +153,10 @@ class Connection:
         self.acks = True
         self.mute = False
 
+    @property
+    def session(self) -> Session | None:
+        return self._session
+
     async def run(self) -> web.WebSocketResponse:
         await self._socket.prepare(self._request)
         if self._deflate:
@@ -407,6 +411,16 @@ class Connection:
                     self._world.breach("a heartbeat is late", f"{time.monotonic() - self._last_beat:.2f} s")
                 await self.end(4000)
                 return
+
+    async def cut(self, how: str) -> None:
+        """End it by a close code, "none" (no code), "reset", "op 7", "op 9 true" or "op 9 false"."""
+        if how == "reset":
+            self.abort()
+        elif how.startswith("op"):
+            op, data = (7, None) if how == "op 7" else (9, how == "op 9 true")
+            await self.send({"op": op, "d": data, "s": None, "t": None})
+        else:
+            await self.end(None if how == "none" else int(how))
 
     async def end(self, code: int | None) -> None:
         if self._closing:

@@ -271,6 +271,9 @@ class Answers:
         text = describe(message, self._bot.guilds.names(message, self._bot.name))
         if not text:
             raise RequestError("There is nothing in this message that I could remember.")
+        author = message.get("author") or {}
+        if str(author.get("id")) != command.user:
+            text = f"{display_name(author, message.get('member'))} wrote: {text}"
         await self._bot.heart.remember(self._asker(command, command.target), text)
         return Reply("I will remember it.")
 

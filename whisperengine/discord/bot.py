@@ -112,14 +112,25 @@ class Bot:
         self._anywhere = options.rules == ANYWHERE
         self._synchronised = False
 
+    def change(self, options: Options) -> None:
+        """Behave as `options` say from now on."""
+        character = self.options.character
+        self.options = options
+        self._anywhere = options.rules == ANYWHERE
+        if options.character != character:
+            self._presence_changed()
+
     async def refresh(self) -> None:
         """Load what others may have changed: places and portraits. Raises StorageError."""
         await self.places.reload()
         before = self.portraits.get(self.options.character)
         self.portraits = {portrait.slug: portrait for portrait in await self.heart.characters()}
         if self.portraits.get(self.options.character) != before:
-            for shard in self.shards.values():
-                shard.presence_changed()
+            self._presence_changed()
+
+    def _presence_changed(self) -> None:
+        for shard in self.shards.values():
+            shard.presence_changed()
 
     async def refresh_often(self) -> None:
         while True:

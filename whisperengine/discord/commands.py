@@ -72,7 +72,11 @@ DEFINITIONS: list[dict[str, Any]] = [
         "Erase everything about you, for good",
         _option(BOOLEAN, "confirm", "Yes, erase everything", required=True),
     ),
-    _slash("link", "Be the same person here and elsewhere", _option(TEXT, "code", "The code that you got elsewhere")),
+    _slash(
+        "link",
+        "Be the same person here and elsewhere",
+        _option(TEXT, "code", "The code that you got elsewhere; none for a new one, or split"),
+    ),
     _slash("status", "Whether everything works"),
     _slash(
         "config",

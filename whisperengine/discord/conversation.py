@@ -39,6 +39,8 @@ PAUSES = (2.0, 10.0, 30.0, 60.0)
 CLOSED_CHANNEL = 600.0
 NO_ACCESS = frozenset({10003, 50001, 50013})
 HISTORY = 20
+# Beyond so many messages in line the requests that Discord allows are kept for answers.
+CROWD = 20
 
 
 @dataclass(slots=True)
@@ -132,7 +134,8 @@ class Conversation:
         message.begun = True
         names = bot.guilds.names(message.data, bot.portrait(message.character).name)
         reply_to = None if message.direct else message.id
-        delivery = Delivery(bot.rest, message.channel, message.id, names, reply_to=reply_to)
+        shows_typing = bot.queues.length <= CROWD
+        delivery = Delivery(bot.rest, message.channel, message.id, names, reply_to=reply_to, shows_typing=shows_typing)
         emoji = None
         try:
             async with self._turns, delivery.growing():

@@ -55,12 +55,14 @@ class Delivery:
         *,
         reply_to: str | None = None,
         instead_of: tuple[str, ...] = (),
+        shows_typing: bool = True,
     ) -> None:
         self._rest = rest
         self._channel = channel
         self._key = key
         self._names = names
         self._reply_to = reply_to
+        self._shows_typing = shows_typing
         self._written = ""
         self._began = 0.0
         self._posted = [_Posted(message, "") for message in instead_of]
@@ -126,7 +128,7 @@ class Delivery:
 
     async def _show_typing(self) -> None:
         await asyncio.sleep(TYPING_AFTER)
-        while not self._posted:
+        while self._shows_typing and not self._posted:
             await self._rest.typing(self._channel)
             await asyncio.sleep(TYPING_EVERY)
 

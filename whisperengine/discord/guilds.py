@@ -34,6 +34,10 @@ class Guilds:
     def __len__(self) -> int:
         return len(self._guilds)
 
+    def of_shard(self, shard: int, count: int) -> int:
+        """How many of them a shard serves."""
+        return sum((int(guild) >> 22) % count == shard for guild in self._guilds)
+
     def get(self, guild_id: str) -> Guild | None:
         return self._guilds.get(guild_id)
 

@@ -31,6 +31,7 @@ returning bot_id, shard
 _RELEASE = (
     "update discord_shards set holder = null, held_until = '-infinity' where bot_id = $1 and shard = $2 and holder = $3"
 )
+_TAKE_OVER = "update discord_shards set holder = null, held_until = '-infinity' where holder is distinct from $1"
 _COUNT_IN_USE = "select shard_count from discord_shards where bot_id = $1 and held_until > now() limit 1"
 _DROP_OTHER_COUNT = "delete from discord_shards where bot_id = $1 and shard_count <> $2"
 _DECLARE = """
@@ -133,6 +134,13 @@ class Leases:
         """Give a shard to whoever wants it."""
         with self._reachable():
             await self._pool.execute(_RELEASE, bot, shard, self.process)
+
+    async def take_over(self) -> None:
+        """No other process is alive: what a dead one held is free at once."""
+        with self._reachable():
+            async with self._pool.acquire() as connection, connection.transaction():
+                await connection.execute("delete from discord_processes where process_id <> $1", self.process)
+                await connection.execute(_TAKE_OVER, self.process)
 
     async def leave(self) -> None:
         """This process runs no shards any more."""

@@ -54,22 +54,38 @@ class Service:
         timing: Timing | None = None,
         lease: float = LEASE,
         renew: float = RENEW,
+        alone: bool = False,
     ) -> None:
+        """`alone`: no other process can be on this database, so that nobody's lease is waited for."""
         self._pool = pool
         self._dsn = dsn
         self._heart = heart
-        self._accounts = accounts
+        self._wanted = accounts
         self._api_base = api_base
         self._timing = timing or Timing()
         self._lease = lease
         self._renew = renew
+        self._alone = alone
         self._leases = Leases(pool, dsn, lease=lease)
         self._runners: list[_Runner] = []
         self._stop = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._changed.set()
         self._processes = 1
 
     def stop(self) -> None:
         self._stop.set()
+
+    def change(self, accounts: Sequence[Account]) -> None:
+        """Run these bots from now on: new tokens start and missing ones stop soon, the others behave as their options
+        say at once.
+        """
+        self._wanted = accounts
+        self._changed.set()
+        wanted = {account.token: account for account in accounts}
+        for runner in self._runners:
+            if account := wanted.get(runner.token):
+                runner.change(account)
 
     def state(self) -> list[dict[str, Any]]:
         """For /status, one entry per bot: name, character, status, problem, servers, and its shards in this process."""
@@ -77,22 +93,22 @@ class Service:
 
     async def run(self) -> None:
         async with client_session() as http:
-            self._runners = [
-                _Runner(self._pool, self._dsn, self._heart, account, http, self._api_base, self._timing, self._leases)
-                for account in self._accounts
-            ]
-            opening = [asyncio.create_task(runner.open()) for runner in self._runners]
             try:
-                await self._share()
+                await self._share(http)
             finally:
-                for task in opening:
-                    task.cancel()
-                await asyncio.gather(*opening, return_exceptions=True)
                 await self._close()
 
-    async def _share(self) -> None:
+    async def _share(self, http: aiohttp.ClientSession) -> None:
         renewed = time.monotonic()
+        if self._alone:
+            try:
+                await self._leases.take_over()
+            except StorageError as error:
+                log.warning("discord.service: leases of a process that died end by themselves: %s", error)
         while not self._stop.is_set():
+            if self._changed.is_set():
+                self._changed.clear()
+                await self._follow(http)
             began = time.monotonic()
             try:
                 async with asyncio.timeout(self._renew * 0.4):
@@ -107,9 +123,33 @@ class Service:
                     await self._give_up()
             await self._pause(self._renew)
 
+    async def _follow(self, http: aiohttp.ClientSession) -> None:
+        """Start, stop and change bots as `change` said."""
+        wanted = {account.token: account for account in self._wanted}
+        gone = [runner for runner in self._runners if runner.token not in wanted]
+        self._runners = [runner for runner in self._runners if runner.token in wanted]
+        for runner in self._runners:
+            runner.change(wanted.pop(runner.token))
+        await asyncio.gather(*(runner.close(resumable=False) for runner in gone))
+        try:
+            await self._release(gone)
+        except StorageError as error:
+            log.warning("discord.service: the leases were not given back and end by themselves: %s", error)
+        for account in wanted.values():
+            runner = _Runner(
+                self._pool, self._dsn, self._heart, account, http, self._api_base, self._timing, self._leases
+            )
+            runner.opening = asyncio.create_task(runner.open())
+            self._runners.append(runner)
+
+    async def _release(self, runners: Sequence[_Runner]) -> None:
+        for runner in runners:
+            for shard in range(runner.count):
+                await self._leases.release(runner.bot_id, shard)
+
     async def _pause(self, seconds: float) -> None:
-        """Ends early when the service stops, or a bot is open and wants its shards."""
-        waiting = [asyncio.create_task(self._stop.wait())]
+        """Ends early when the service stops or changes, or a bot is open and wants its shards."""
+        waiting = [asyncio.create_task(self._stop.wait()), asyncio.create_task(self._changed.wait())]
         waiting += [asyncio.create_task(runner.opened.wait()) for runner in self._runners if not runner.noticed]
         try:
             await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
@@ -147,9 +187,7 @@ class Service:
         resumable = self._processes > 1
         await asyncio.gather(*(runner.close(resumable=resumable) for runner in self._runners))
         try:
-            for runner in self._runners:
-                for shard in range(runner.count):
-                    await self._leases.release(runner.bot_id, shard)
+            await self._release(self._runners)
             await self._leases.leave()
         except StorageError as error:
             log.warning("discord.service: the leases were not given back and end by themselves: %s", error)
@@ -180,10 +218,14 @@ class _Runner:
         self._rest = Rest(http, api_base, account.token)
         self._gates: dict[int, asyncio.Lock] = {}
         self._refreshing: asyncio.Task[None] | None = None
+        self.opening: asyncio.Task[None] | None = None
+        self.token = account.token
+        self.application = ""
         self.bot: Bot | None = None
         self.bot_id = 0
         self.count = 0
         self.problem = ""
+        self.trouble = ""
         self.name = account.options.character
         self.shards: dict[int, tuple[Shard, asyncio.Task[None]]] = {}
         self.opened = asyncio.Event()
@@ -202,8 +244,10 @@ class _Runner:
                 return
             except WhisperEngineError as error:
                 log.warning("discord.service: %s is not open yet: %s", self.name, error)
+                self.trouble = str(error)
                 await asyncio.sleep(backoff.next())
             else:
+                self.trouble = ""
                 self.opened.set()
                 return
 
@@ -211,7 +255,7 @@ class _Runner:
         identity = await self._rest.me()
         application = await self._rest.application()
         info = await self._rest.gateway()
-        self.bot_id = int(identity["id"])
+        self.bot_id, self.application = int(identity["id"]), str(application["id"])
         bot = Bot(
             self._http,
             self._rest,
@@ -220,13 +264,19 @@ class _Runner:
             Places(self._pool, self._dsn, self.bot_id),
             self._account.options,
             identity=identity,
-            application=str(application["id"]),
+            application=self.application,
             api_base=self._api_base,
         )
         await bot.refresh()
         self.count = await self._leases.declare(self.bot_id, info.shards)
         self.bot, self.name = bot, bot.name
         self._refreshing = asyncio.create_task(bot.refresh_often())
+
+    def change(self, account: Account) -> None:
+        """The same bot with other options."""
+        self._account = account
+        if self.bot:
+            self.bot.change(account.options)
 
     def start(self, lease: Lease) -> None:
         bot = self.bot
@@ -278,15 +328,20 @@ class _Runner:
             self.bot.shards.pop(shard, None)
 
     async def close(self, *, resumable: bool) -> None:
-        if self._refreshing:
-            self._refreshing.cancel()
-            await asyncio.gather(self._refreshing, return_exceptions=True)
+        for task in (self.opening, self._refreshing):
+            if task:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
         await asyncio.gather(*(self.drop(shard, resumable=resumable) for shard in list(self.shards)))
         if self.bot:
             await self.bot.close()
 
     def state(self) -> dict[str, Any]:
-        shards = [asdict(shard.state) for shard, _ in self.shards.values()]
+        guilds = self.bot.guilds if self.bot else None
+        shards = [
+            {**asdict(shard.state), "servers": guilds.of_shard(number, self.count) if guilds else 0}
+            for number, (shard, _) in self.shards.items()
+        ]
         if self.problem:
             status = "stopped"
         elif shards and all(shard["status"] == "ready" for shard in shards):
@@ -297,9 +352,12 @@ class _Runner:
         return {
             "name": self.name,
             "id": str(self.bot_id) if self.bot_id else "",
+            "application": self.application,
             "character": self._account.options.character,
             "status": status,
-            "problem": self.problem or next((shard["problem"] for shard in shards if shard["problem"]), ""),
+            "problem": self.problem
+            or self.trouble
+            or next((shard["problem"] for shard in shards if shard["problem"]), ""),
             "servers": len(bot.guilds) if bot else 0,
             "waiting": bot.queues.length if bot else 0,
             "dropped": bot.queues.dropped if bot else 0,
