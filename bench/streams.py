@@ -28,7 +28,7 @@ from aiohttp import web
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from whisperengine import app
 from whisperengine import config as configuration
-from whisperengine.api.system import resident_bytes
+from whisperengine.api.metrics import resident_bytes
 
 EVERY_SECONDS = 0.05
 TOKEN = b'data: {"token":"'
@@ -60,15 +60,18 @@ async def main() -> None:
                 listeners = await started("--listen", str(port), "5", "5")
                 await listeners.communicate()
                 before = most = resident_bytes()
+                spent = time.process_time()
                 listeners = await started("--listen", str(port), str(args.streams), str(args.seconds))
                 done = asyncio.ensure_future(listeners.communicate())
                 while not done.done():
                     await asyncio.wait({done}, timeout=1)
                     most = max(most, resident_bytes())
                 result: dict[str, Any] = json.loads(done.result()[0])
+                spent = time.process_time() - spent
     finally:
         stub.kill()
         await stub.wait()
+    result["microseconds_per_token"] = 1e6 * spent / (result["tokens_per_second"] * args.seconds)
     result["kilobytes_per_stream"] = (most - before) / args.streams / 1000
     for name, value in result.items():
         print(f"{name:24} {value:12.2f}{f'   bar {BARS[name]}' if name in BARS else ''}")

@@ -14,6 +14,7 @@ from aiohttp import web
 from whisperengine.api.context import CONTEXT, Caller
 from whisperengine.config import Config
 from whisperengine.db import keys
+from whisperengine.db.keys import SessionKey
 from whisperengine.db.pool import reachable
 from whisperengine.errors import AuthenticationError, PermissionDenied, TooManyRequests
 
@@ -85,8 +86,8 @@ class Callers:
                 if not key_required(self._config):
                     return None
                 self._note_failure(address)
-                raise AuthenticationError("The session is over. Log in again with an admin key.")
-            caller = self._remember(token, Caller("admin", f"key:{found[0] or 'environment'}", found[1]))
+                raise AuthenticationError("The session is over. Log in again with a key.")
+            caller = self._remember(token, _caller(found))
         if request.method not in ("GET", "HEAD", "OPTIONS") and "Origin" not in request.headers:
             # The doors let only known origins in; what a browser sends to change something always names one.
             raise PermissionDenied("A session is for browsers: send the Origin header, or use a key.", code="no_origin")
@@ -124,6 +125,10 @@ class Callers:
         self._failures.move_to_end(address)
         while len(self._failures) > CALLERS_KEPT:
             self._failures.popitem(last=False)
+
+
+def _caller(key: SessionKey) -> Caller:
+    return Caller(key.scope, f"key:{key.prefix or 'environment'}", key.key_id, key.person, key.character)
 
 
 def _digest(shown: str) -> bytes:

@@ -5,14 +5,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from whisperengine.api.counters import Counters
+from whisperengine.api.traces import Traces
 from whisperengine.config import Config
-from whisperengine.errors import PermissionDenied, WhisperEngineError
+from whisperengine.errors import PermissionDenied, Unavailable, WhisperEngineError
 
 if TYPE_CHECKING:
     import asyncpg
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
     from whisperengine.chat.turn import Turns
     from whisperengine.chat.voice import Voice
     from whisperengine.inference.encoder import Encoder
+    from whisperengine.settings.settings import Settings
 
 
 @dataclass(slots=True)
@@ -32,35 +37,42 @@ class Parts:
     cast: Cast
     voice: Voice
     turns: Turns
+    settings: Settings
     schema_version: int
 
 
-@dataclass(slots=True)
-class Counters:
-    """Totals since the start, for /metrics."""
-
-    turns: int = 0
-    turn_errors: dict[str, int] = field(default_factory=dict)
-    requests: int = 0
-    part_seconds: dict[str, float] = field(default_factory=dict)
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
+NO_DISCORD: dict[str, Any] = {"enabled": False, "problem": None, "next_step": None, "bots": []}
 
 
 @dataclass(slots=True)
 class Context:
-    config: Config
+    """`start` is what environment and defaults say."""
+
+    start: Config
     starting: WhisperEngineError | None = None
     parts: Parts | None = None
     stopping: bool = False
+    """/ready says no; what is under way goes on, and what comes in is still answered."""
+    ending: bool = False
+    """The time for that is over."""
+    under_way: set[asyncio.Task[Any]] = field(default_factory=set)
+    """The tasks that answer requests now."""
     started_at: float = field(default_factory=time.time)
     counters: Counters = field(default_factory=Counters)
+    traces: Traces | None = None
+    discord: Callable[[], dict[str, Any]] = lambda: dict(NO_DISCORD)
+    """What the bots say of themselves: the body of GET /api/discord."""
+
+    @property
+    def config(self) -> Config:
+        """What is in force now, settings that were changed since the start included."""
+        return self.parts.settings.config if self.parts else self.start
 
     def ready(self) -> Parts:
         """The parts; raises the reason (503) while the service is not ready."""
         if self.parts is None:
-            raise self.starting or WhisperEngineError(
-                "The service is starting. Try again in a second.", code="starting"
+            raise self.starting or Unavailable(
+                "The service is starting. Try again in a second.", code="starting", retry_after=1
             )
         return self.parts
 
@@ -91,6 +103,13 @@ class Caller:
         if self.character is not None and character not in ("", self.character):
             raise PermissionDenied(f"This key speaks with {self.character!r} alone. Use that name or another key.")
         return character or self.character or ""
+
+
+def stopping() -> Unavailable:
+    """What a request is told that could not be answered before the end."""
+    return Unavailable(
+        "The service is stopping. Send the same request again in a moment.", code="stopping", retry_after=5
+    )
 
 
 CONTEXT = web.AppKey("context", Context)

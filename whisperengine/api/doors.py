@@ -14,8 +14,10 @@ from whisperengine.config import Config
 from whisperengine.errors import AuthenticationError, PermissionDenied
 
 CORS_METHODS = "GET, POST, PATCH, PUT, DELETE, OPTIONS"
-CORS_HEADERS = "Content-Type, Authorization, Idempotency-Key, X-User-Id, X-Conversation-Id"
-CORS_SHOWN = "X-Request-Id, Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset"
+CORS_HEADERS = "Content-Type, Authorization, Idempotency-Key, If-Match, If-None-Match, X-User-Id, X-Conversation-Id"
+CORS_SHOWN = (
+    "Content-Disposition, ETag, X-Request-Id, Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset"
+)
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",

@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 
 from aiohttp import web
 
-from whisperengine.api.context import RATE, REQUEST_ID
+from whisperengine.api.context import CONTEXT, RATE, REQUEST_ID, stopping
 from whisperengine.api.doors import SECURITY_HEADERS, cors_headers
+from whisperengine.errors import WhisperEngineError
 
 KEEP_ALIVE_SECONDS = 15.0
 LOOK_SECONDS = 0.5
@@ -63,6 +64,10 @@ class EventStream:
         if transport is None or transport.is_closing():
             raise ListenerGone
         try:
+            if self.response.prepared and transport.get_write_buffer_size() == 0:
+                # Nothing to wait for, so no clock to set: ten thousand words a second come by here.
+                await self.response.write(text.encode("utf-8", "replace"))
+                return
             async with asyncio.timeout(WRITE_SECONDS):
                 if not self.response.prepared:
                     self._bound(transport)
@@ -87,10 +92,23 @@ class EventStream:
         task = asyncio.ensure_future(work)
         watch = asyncio.ensure_future(self._watch())
         try:
-            await asyncio.wait({task, watch}, return_when=asyncio.FIRST_COMPLETED)
+            try:
+                await asyncio.wait({task, watch}, return_when=asyncio.FIRST_COMPLETED)
+            except asyncio.CancelledError:
+                own = asyncio.current_task()
+                if not self._request.app[CONTEXT].ending or own is None:
+                    raise
+                own.uncancel()
+                raise stopping() from None
             if not task.done():
                 raise ListenerGone
-            return task.result()
+            try:
+                return task.result()
+            except WhisperEngineError as error:
+                if self.begun and error.status >= 500:
+                    # It leaves as an event, not as an answer that is counted.
+                    self._request.app[CONTEXT].counters.failed(error)
+                raise
         finally:
             for each in (task, watch):
                 each.cancel()

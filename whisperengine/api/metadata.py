@@ -155,6 +155,15 @@ def _extended(turn: Turn) -> dict[str, Any]:
             "phases_completed": [name for name in turn.milliseconds if name != "total"],
         },
     }
+    if turn.composed is not None:
+        composed = turn.composed
+        extended["character_state"] = {
+            "mood": composed.state.mood.off,
+            "response_mode": composed.mode or None,
+            "brought_up": str(composed.brought_up) if composed.brought_up else None,
+            "lorebook": composed.entered,
+            "prompt_tokens_estimated": composed.tokens,
+        }
     if turn.prompt_tokens is not None or turn.completion_tokens is not None:
         extended["usage"] = {"prompt_tokens": turn.prompt_tokens, "completion_tokens": turn.completion_tokens}
     extended["emotion_fine"] = {

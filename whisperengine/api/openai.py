@@ -18,8 +18,11 @@ from aiohttp import web
 from whisperengine.api.answers import json_object, openai_error
 from whisperengine.api.callers import ENVIRONMENT, OPEN
 from whisperengine.api.context import CALLER, CONTEXT, Caller
+from whisperengine.api.description import Content, FieldError, describe
 from whisperengine.api.events import EventStream, ListenerGone
-from whisperengine.api.openai_request import ChatRequest, ParameterError, chat_request
+from whisperengine.api.openai_request import ChatRequest, chat_request
+from whisperengine.api.openai_schemas import CHAT, COMPLETION, EMBEDDING, EMBEDDINGS, MODEL
+from whisperengine.api.schemas import OPENAI_EVENTS, header, list_of, object_of, one_of
 from whisperengine.api.taking import admitted, counted
 from whisperengine.characters import store
 from whisperengine.chat import stateless, thread
@@ -32,7 +35,6 @@ NOBODY = "default"
 OWNER = "whisperengine"
 BODY_BYTES = 2 * 1024 * 1024
 BODY_BYTES_WITH_IMAGES = 16 * 1024 * 1024
-TEXTS_MOST = 256
 USER_HEADERS = ("X-User-Id", "X-OpenWebUI-User-Id")
 CONVERSATION_HEADERS = ("X-Conversation-Id", "X-OpenWebUI-Chat-Id")
 
@@ -40,6 +42,7 @@ routes = web.RouteTableDef()
 
 
 @routes.get("/v1/models")
+@describe("The characters", answers=object_of({"object": one_of("list"), "data": list_of(MODEL)}))
 async def models(request: web.Request) -> web.Response:
     pool = request.app[CONTEXT].ready().pool
     rows = await pool.fetch(
@@ -53,6 +56,7 @@ async def models(request: web.Request) -> web.Response:
 
 
 @routes.get("/v1/models/{model}")
+@describe("One character", answers=MODEL)
 async def model(request: web.Request) -> web.Response:
     name = request[CALLER].speaks_with(request.match_info["model"])
     character = await store.get(request.app[CONTEXT].ready().pool, name)
@@ -66,6 +70,13 @@ def _model(name: str, created: float) -> dict[str, Any]:
 
 
 @routes.post("/v1/chat/completions")
+@describe(
+    "OpenAI's chat",
+    body=CHAT,
+    headers=dict.fromkeys(("Idempotency-Key", *USER_HEADERS, *CONVERSATION_HEADERS), header()),
+    answers=Content({"application/json": COMPLETION, "text/event-stream": OPENAI_EVENTS}),
+    fails=(404, 409, 502, 504),
+)
 async def completions(request: web.Request) -> web.StreamResponse:
     context = request.app[CONTEXT]
     context.ready()
@@ -199,28 +210,21 @@ def _usage(asked: ChatRequest, turn: Turn) -> dict[str, int]:
 
 
 @routes.post("/v1/embeddings")
+@describe("Vectors of texts", body=EMBEDDING, answers=EMBEDDINGS, fails=(404,))
 async def embeddings(request: web.Request) -> web.Response:
     """Vectors of the service's encoder, unit length."""
     encoder = request.app[CONTEXT].ready().encoder
     body = await json_object(request, BODY_BYTES)
     name = body.get("model")
-    if name is not None and not isinstance(name, str):
-        raise ParameterError("model", "must be a text.")
     if name and name not in (encoder.model_name, encoder.model_name.rpartition("/")[2]):
         raise NotFoundError(
             f"There is no embedding model {name!r} here. Ask for {encoder.model_name!r}.", code="model_not_found"
         )
-    given = body.get("input")
+    given = body["input"]
     texts = [given] if isinstance(given, str) else given
-    if not isinstance(texts, list) or not 0 < len(texts) <= TEXTS_MOST:
-        raise ParameterError("input", f"must be a text or a list of 1 to {TEXTS_MOST} texts.")
-    if not all(isinstance(text, str) and text for text in texts):
-        raise ParameterError("input", "must hold texts that are not empty; tokens of other vocabularies are not read.")
     if body.get("dimensions") not in (None, encoder.dimensions):
-        raise ParameterError("dimensions", f"must be {encoder.dimensions}, or left out.")
-    form = body.get("encoding_format", "float")
-    if form not in ("float", "base64"):
-        raise ParameterError("encoding_format", "must be float or base64.")
+        raise FieldError("dimensions", f"must be {encoder.dimensions}, or left out.")
+    form = body.get("encoding_format") or "float"
     readings = await encoder.read(texts)
     tokens = sum(reading.tokens for reading in readings)
     return web.json_response(

@@ -16,17 +16,60 @@ from aiohttp import web
 
 from whisperengine.api.answers import json_object
 from whisperengine.api.context import CONTEXT, Parts
+from whisperengine.api.description import Content, describe, queried
 from whisperengine.api.metadata import memory_body
+from whisperengine.api.person_schemas import (
+    CHANNEL,
+    EMOTION,
+    FACT,
+    IDENTITY,
+    MEMORY,
+    MESSAGE,
+    RELATIONSHIP,
+    SUMMARY,
+    TALKED_TO,
+)
+from whisperengine.api.record_schemas import ZONE
+from whisperengine.api.schemas import (
+    BOOLEAN,
+    ID,
+    INTEGER,
+    OBJECT,
+    QUERY_CHARS,
+    STRING,
+    flag,
+    integer,
+    line,
+    list_of,
+    nullable,
+    object_of,
+    one_of,
+    success,
+    text,
+)
 from whisperengine.characters.store import Character
-from whisperengine.chat.incoming import clean_id, clean_text
+from whisperengine.chat.incoming import MESSAGE_CHARS, clean_id, clean_text
 from whisperengine.db.ids import new_id
-from whisperengine.errors import NotFoundError, RequestError
+from whisperengine.errors import NotFoundError
 from whisperengine.memory import browse, corrections, erasure, export, facts, people
 from whisperengine.memory.messages import Place
 from whisperengine.memory.people import Person
 
 PAGE_MOST = 500
 FACT_SLOT = "told"
+PLATFORM = {"platform": line("Whose name for the person the id is: api or discord.", default="api")}
+WHOSE = {**PLATFORM, "character": line("Whose memory is meant; the default character when absent.", empty=True)}
+LIMIT = integer(1, PAGE_MOST, "Most entries.", default=100)
+LISTED = {**WHOSE, "limit": LIMIT}
+PAGE = {
+    **LISTED,
+    "before": {**ID, "description": "Only messages before this one."},
+    "channel": line("Only messages of this channel."),
+}
+TOO_LONG = {"maxLength": ("message_too_long", f"A fact has up to {facts.TEXT_CHARS} characters. Send it shorter.")}
+NOTHING = {"required": ("nothing_to_change", "Send `pinned` (true or false), `content` (text), or both.")}
+CHANGE = {"content": text(MESSAGE_CHARS, _errors=NOTHING), "pinned": flag()}
+NO_ZONE = {"anyOf": ("invalid_time_zone", "time_zone must be the name of a time zone, such as Europe/Lisbon.")}
 
 routes = web.RouteTableDef()
 
@@ -34,7 +77,7 @@ routes = web.RouteTableDef()
 async def _who(request: web.Request) -> tuple[Parts, Person]:
     parts = request.app[CONTEXT].ready()
     user_id = clean_id(request.match_info["user_id"], "user_id")
-    person = await people.find(parts.pool, request.query.get("platform", "api"), user_id)
+    person = await people.find(parts.pool, queried(request)["platform"], user_id)
     if person is None:
         raise NotFoundError(f"Nobody named {user_id!r} has ever talked here. Check the id.", code="unknown_user")
     return parts, person
@@ -47,21 +90,11 @@ async def _whose(request: web.Request) -> tuple[Parts, Person, int]:
 
 
 async def _character(request: web.Request, parts: Parts) -> Character:
-    return await parts.cast.get(request.query.get("character", ""))
+    return await parts.cast.get(queried(request).get("character") or "")
 
 
 def _id(request: web.Request, name: str) -> int:
-    return _number(request.match_info[name], name)
-
-
-def _number(text: str, name: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) >= 1 << 63:
-        raise RequestError(f"{name} must be a number.", code="invalid_field")
-    return int(text)
-
-
-def _limit(request: web.Request, default: int = 100) -> int:
-    return max(1, min(_number(request.query.get("limit", str(default)), "limit"), PAGE_MOST))
+    return int(request.match_info[name])
 
 
 def _rows(rows: Iterable[Any]) -> list[dict[str, Any]]:
@@ -87,6 +120,18 @@ def _value(name: str, value: Any) -> Any:
 
 
 @routes.get("/api/users/{user_id}")
+@describe(
+    "What is kept of a person",
+    query=PLATFORM,
+    answers=success(
+        {
+            "display_name": STRING,
+            "time_zone": STRING,
+            "identities": list_of(IDENTITY),
+            "characters": list_of(TALKED_TO),
+        }
+    ),
+)
 async def show(request: web.Request) -> web.Response:
     parts, person = await _who(request)
     return web.json_response(
@@ -101,11 +146,18 @@ async def show(request: web.Request) -> web.Response:
 
 
 @routes.patch("/api/users/{user_id}")
+@describe(
+    "Set a person's name and time zone",
+    query=PLATFORM,
+    body=object_of(
+        {"display_name": line(empty=True), "time_zone": {"anyOf": [ZONE, one_of("")], "_errors": NO_ZONE}}, required=()
+    ),
+    answers=success({"display_name": STRING, "time_zone": STRING}),
+)
 async def change(request: web.Request) -> web.Response:
-    """Name and time zone."""
     parts, person = await _who(request)
     body = await json_object(request)
-    name, zone = _text(body, "display_name"), _text(body, "time_zone")
+    name, zone = body.get("display_name"), body.get("time_zone")
     person = await people.change(
         parts.pool,
         person.user_id,
@@ -117,16 +169,22 @@ async def change(request: web.Request) -> web.Response:
 
 
 @routes.get("/api/users/{user_id}/messages")
+@describe(
+    "Messages, newest first",
+    query=PAGE,
+    answers=success({"messages": list_of(MESSAGE), "next_before": nullable(ID)}),
+)
 async def messages(request: web.Request) -> web.StreamResponse:
     parts, person, character_id = await _whose(request)
-    before = request.query.get("before")
+    query = queried(request)
+    before = query["before"]
     rows = await browse.messages(
         parts.pool,
         person.user_id,
         character_id,
-        before=_number(before, "before") if before else None,
-        channel=request.query.get("channel"),
-        limit=_limit(request),
+        before=int(before) if before else None,
+        channel=query["channel"],
+        limit=query["limit"],
     )
     return web.json_response(
         {"success": True, "messages": _rows(rows), "next_before": str(rows[-1]["message_id"]) if rows else None}
@@ -134,45 +192,59 @@ async def messages(request: web.Request) -> web.StreamResponse:
 
 
 @routes.get("/api/users/{user_id}/channels")
+@describe("Conversations, the latest first", query=LISTED, answers=success({"channels": list_of(CHANNEL)}))
 async def channels(request: web.Request) -> web.Response:
     parts, person, character_id = await _whose(request)
-    rows = await browse.channels(parts.pool, person.user_id, character_id, _limit(request))
+    rows = await browse.channels(parts.pool, person.user_id, character_id, queried(request)["limit"])
     return web.json_response({"success": True, "channels": _rows(rows)})
 
 
 @routes.get("/api/users/{user_id}/memories")
+@describe(
+    "Search in memory",
+    query={
+        **PAGE,
+        "q": text(QUERY_CHARS, "What would be asked."),
+        "shared": flag("As where others hear it.", default=False),
+    },
+    answers={
+        "anyOf": [
+            success({"memories": list_of(MEMORY)}),
+            success({"messages": list_of(MESSAGE), "next_before": nullable(ID)}),
+        ]
+    },
+)
 async def memories(request: web.Request) -> web.StreamResponse:
     """With `q`: the memories that a question would recall, with their scores.
 
     Without: messages by time, as `messages` has them.
     """
     parts, person, character_id = await _whose(request)
-    query = request.query.get("q", "").strip()
-    if not query:
+    query = queried(request)
+    if query["q"] is None:
         return await messages(request)
-    text = clean_text(query)
-    shared = request.query.get("shared", "false").lower() in ("1", "true")
     found = await parts.turns.search(
-        Place(person.user_id, character_id, "", shared),
-        text,
+        Place(person.user_id, character_id, "", query["shared"]),
+        clean_text(query["q"]),
         person,
         await _character(request, parts),
-        limit=_limit(request, 20),
+        limit=query["limit"],
     )
     return web.json_response({"success": True, "memories": [memory_body(memory) for memory in found]})
 
 
 @routes.patch("/api/users/{user_id}/memories/{message_id}")
+@describe(
+    "Pin or edit a memory",
+    path={"message_id": ID},
+    query=WHOSE,
+    body={"anyOf": [object_of(CHANGE, required=("content",)), object_of(CHANGE, required=("pinned",))]},
+)
 async def change_memory(request: web.Request) -> web.Response:
-    """Pin (`pinned`) or edit (`content`)."""
     parts, person, character_id = await _whose(request)
     message_id = _id(request, "message_id")
     body = await json_object(request)
-    content, pinned = _text(body, "content"), body.get("pinned")
-    if pinned is not None and not isinstance(pinned, bool):
-        raise RequestError("pinned must be true or false.", code="invalid_field")
-    if not content and pinned is None:
-        raise RequestError("Send `pinned` or `content`.", code="nothing_to_change")
+    content, pinned = body.get("content"), body.get("pinned")
     done = True
     if content:
         done = await parts.turns.edit(person, await _character(request, parts), message_id, clean_text(content))
@@ -184,6 +256,12 @@ async def change_memory(request: web.Request) -> web.Response:
 
 
 @routes.delete("/api/users/{user_id}/memories/{message_id}")
+@describe(
+    "Forget a message and what was learned from it",
+    path={"message_id": ID},
+    query=WHOSE,
+    answers=success({"deleted": list_of(ID)}),
+)
 async def delete_memory(request: web.Request) -> web.Response:
     parts, person, character_id = await _whose(request)
     deleted = await corrections.delete(parts.pool, person.user_id, character_id, _id(request, "message_id"))
@@ -193,25 +271,40 @@ async def delete_memory(request: web.Request) -> web.Response:
 
 
 @routes.get("/api/users/{user_id}/facts")
+@describe(
+    "What was learned",
+    query={
+        **WHOSE,
+        "limit": {**LIMIT, "default": PAGE_MOST},
+        "past": flag("Also what holds no more.", default=False),
+    },
+    answers=success({"facts": list_of(FACT)}),
+)
 async def list_facts(request: web.Request) -> web.Response:
     parts, person, character_id = await _whose(request)
     found = await facts.of_person(
         parts.pool,
         person.user_id,
         character_id,
-        past=request.query.get("past", "false").lower() in ("1", "true"),
-        limit=_limit(request, PAGE_MOST),
+        past=queried(request)["past"],
+        limit=queried(request)["limit"],
     )
     return web.json_response({"success": True, "facts": _rows(asdict(fact) for fact in found)})
 
 
 @routes.post("/api/users/{user_id}/facts")
+@describe(
+    "Tell a fact",
+    query=WHOSE,
+    body=object_of({"text": text(facts.TEXT_CHARS, _errors=TOO_LONG)}),
+    answers=dict.fromkeys((200, 201), success({"fact_id": ID, "new": BOOLEAN})),
+)
 async def add_fact(request: web.Request) -> web.Response:
     parts, person, character_id = await _whose(request)
-    text = clean_text(_text(await json_object(request), "text"), limit=facts.TEXT_CHARS)
-    slot = f"{FACT_SLOT}:{text.casefold()}"
+    told = clean_text((await json_object(request))["text"], limit=facts.TEXT_CHARS)
+    slot = f"{FACT_SLOT}:{told.casefold()}"
     before = new_id()
-    learned = facts.Learned("told", slot, text, text, 1.0, "person", None, datetime.now(UTC))
+    learned = facts.Learned("told", slot, told, told, 1.0, "person", None, datetime.now(UTC))
     async with parts.pool.acquire() as connection, connection.transaction():
         await connection.execute(
             "insert into conversations (user_id, character_id) values ($1, $2) on conflict do nothing",
@@ -224,19 +317,24 @@ async def add_fact(request: web.Request) -> web.Response:
 
 
 @routes.patch("/api/users/{user_id}/facts/{fact_id}")
+@describe(
+    "Pin or correct a fact",
+    path={"fact_id": ID},
+    query=WHOSE,
+    body=object_of({"text": text(facts.TEXT_CHARS, _errors=TOO_LONG), "pinned": BOOLEAN}, required=()),
+    answers=success({"fact": FACT}),
+)
 async def change_fact(request: web.Request) -> web.Response:
     parts, person, character_id = await _whose(request)
     body = await json_object(request)
-    text, pinned = _text(body, "text"), body.get("pinned")
-    if pinned is not None and not isinstance(pinned, bool):
-        raise RequestError("pinned must be true or false.", code="invalid_field")
+    told = body.get("text")
     fact = await facts.change(
         parts.pool,
         person.user_id,
         character_id,
         _id(request, "fact_id"),
-        text=clean_text(text, limit=facts.TEXT_CHARS) if text else None,
-        pinned=pinned,
+        text=clean_text(told, limit=facts.TEXT_CHARS) if told else None,
+        pinned=body.get("pinned"),
     )
     if fact is None:
         raise NotFoundError("There is no such fact. List them with GET …/facts.", code="unknown_fact")
@@ -244,6 +342,7 @@ async def change_fact(request: web.Request) -> web.Response:
 
 
 @routes.delete("/api/users/{user_id}/facts/{fact_id}")
+@describe("Forget a fact", path={"fact_id": ID}, query=WHOSE)
 async def delete_fact(request: web.Request) -> web.Response:
     parts, person, character_id = await _whose(request)
     async with parts.pool.acquire() as connection, connection.transaction():
@@ -253,33 +352,53 @@ async def delete_fact(request: web.Request) -> web.Response:
 
 
 @routes.get("/api/users/{user_id}/summaries")
+@describe("Summaries of past talk", query=LISTED, answers=success({"summaries": list_of(SUMMARY)}))
 async def summaries(request: web.Request) -> web.Response:
     parts, person, character_id = await _whose(request)
-    rows = await browse.summaries(parts.pool, person.user_id, character_id, _limit(request))
+    rows = await browse.summaries(parts.pool, person.user_id, character_id, queried(request)["limit"])
     return web.json_response({"success": True, "summaries": _rows(rows)})
 
 
 @routes.get("/api/users/{user_id}/relationship")
+@describe(
+    "How the two stand",
+    query=LISTED,
+    answers=success({"relationship": {"anyOf": [RELATIONSHIP, {"type": "null"}]}}),
+)
 async def relationship(request: web.Request) -> web.Response:
     parts, person, character_id = await _whose(request)
-    found = await browse.relationship(parts.pool, person.user_id, character_id, _limit(request))
+    found = await browse.relationship(parts.pool, person.user_id, character_id, queried(request)["limit"])
     return web.json_response({"success": True, "relationship": _plain(found) if found else None})
 
 
 @routes.get("/api/users/{user_id}/emotions")
+@describe(
+    "The feeling of each message, oldest first",
+    query={
+        **WHOSE,
+        "limit": {**LIMIT, "default": PAGE_MOST},
+        "days": integer(1, 36_500, "How far back.", default=90),
+    },
+    answers=success({"emotions": list_of(EMOTION)}),
+)
 async def emotions(request: web.Request) -> web.Response:
     parts, person, character_id = await _whose(request)
-    days = max(1, min(_number(request.query.get("days", "90"), "days"), 36_500))
-    since = datetime.now(UTC) - timedelta(days=days)
-    rows = await browse.feelings(parts.pool, person.user_id, character_id, since, _limit(request, PAGE_MOST))
+    query = queried(request)
+    since = datetime.now(UTC) - timedelta(days=query["days"])
+    rows = await browse.feelings(parts.pool, person.user_id, character_id, since, query["limit"])
     return web.json_response({"success": True, "emotions": _rows(rows)})
 
 
 @routes.get("/api/users/{user_id}/export")
+@describe(
+    "Everything of a person as a file",
+    query={**PLATFORM, "format": one_of("json", "ndjson", default="json")},
+    answers=Content({"application/json": OBJECT, "application/x-ndjson": STRING}),
+)
 async def export_person(request: web.Request) -> web.StreamResponse:
     """One JSON document, or lines of JSON with `format=ndjson`; both streamed."""
     parts, person = await _who(request)
-    lines = request.query.get("format", "json") == "ndjson"
+    lines = queried(request)["format"] == "ndjson"
     response = web.StreamResponse(
         headers={
             "Content-Type": "application/x-ndjson" if lines else "application/json",
@@ -302,23 +421,18 @@ async def export_person(request: web.Request) -> web.StreamResponse:
 
 
 @routes.delete("/api/users/{user_id}")
+@describe("Erase a person", query=WHOSE, answers=success({"deleted": object_of({}, additionalProperties=INTEGER)}))
 async def erase(request: web.Request) -> web.Response:
     """Everything of the person; with `character`, everything between the two."""
     parts, person = await _who(request)
-    if "character" in request.query:
-        character = await parts.cast.get(request.query["character"])
+    name = queried(request)["character"]
+    if name is not None:
+        character = await parts.cast.get(name)
         counts = await erasure.erase_conversation(parts.pool, person.user_id, character.id)
     else:
         counts = await erasure.erase(parts.pool, person.user_id)
     parts.turns.forget_person(person.user_id)
     return web.json_response({"success": True, "deleted": counts})
-
-
-def _text(body: dict[str, Any], name: str) -> str:
-    value = body.get(name)
-    if value is not None and not isinstance(value, str):
-        raise RequestError(f"{name} must be a text.", code="invalid_field")
-    return value or ""
 
 
 def _no_memory() -> NotFoundError:

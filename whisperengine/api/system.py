@@ -1,34 +1,89 @@
-"""What the service says of itself: /health, /ready, /status, /metrics, /api/bot-info."""
+"""What the service says of itself: /health, /ready, /status, /api/bot-info."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import resource
-import sys
+import platform
 import time
+from dataclasses import asdict
+from importlib.metadata import version
 from typing import Any
 
 from aiohttp import web
 
 import whisperengine
 from whisperengine.api.answers import timestamp
-from whisperengine.api.context import CONTEXT, Context
+from whisperengine.api.context import CONTEXT, Context, stopping
+from whisperengine.api.description import describe
+from whisperengine.api.metrics import queue, resident_bytes
+from whisperengine.api.schemas import INTEGER, NUMBER, OBJECT, STRING, TIME, list_of, nullable, object_of, one_of, said
 from whisperengine.characters.store import Character
 from whisperengine.db.pool import reachable
 from whisperengine.errors import StorageError, WhisperEngineError
 
 PING_SECONDS = 2.0
+LIBRARIES = ("aiohttp", "asyncpg", "numpy", "onnxruntime", "tokenizers")
+VERSIONS = {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
+PARTS = {"type": "object", "additionalProperties": object_of({"p50": NUMBER, "p95": NUMBER})}
+FAILURE = object_of({"at": TIME, "code": STRING, "count": INTEGER, "next_step": STRING})
+JOBS = object_of({"waiting": INTEGER, "running": INTEGER, "dead": INTEGER, "oldest_seconds": NUMBER})
+STATUS = object_of(
+    {
+        "service": STRING,
+        "version": STRING,
+        "timestamp": TIME,
+        "uptime_seconds": INTEGER,
+        "bot": OBJECT,
+        "api": OBJECT,
+        "database": OBJECT,
+        "character": OBJECT,
+        "llm": OBJECT,
+        "models": OBJECT,
+        "versions": {"type": "object", "additionalProperties": STRING},
+        "memory_usage_mb": NUMBER,
+        "turns": object_of(
+            {"answered": INTEGER, "under_way": INTEGER, "errors": {"type": "object", "additionalProperties": INTEGER}}
+        ),
+        "milliseconds": said(PARTS, "Of the latest turns, by part."),
+        "errors": list_of(FAILURE, "Kinds of errors since the start, the latest last."),
+        "jobs": said(nullable(JOBS), "Work beside the conversation; null while the database does not say."),
+        "discord": OBJECT,
+    },
+    required=(
+        "service",
+        "version",
+        "timestamp",
+        "uptime_seconds",
+        "bot",
+        "api",
+        "database",
+        "versions",
+        "memory_usage_mb",
+        "turns",
+        "milliseconds",
+        "errors",
+        "jobs",
+        "discord",
+    ),
+)
 
 routes = web.RouteTableDef()
 
 
 @routes.get("/health")
+@describe("The process lives", answers=object_of({"status": one_of("healthy"), "timestamp": TIME, "service": STRING}))
 async def health(request: web.Request) -> web.Response:
     return web.json_response({"status": "healthy", "timestamp": timestamp(), "service": "WhisperEngine"})
 
 
 @routes.get("/ready")
+@describe(
+    "A message would be answered",
+    answers={
+        200: object_of({"status": one_of("ready"), "timestamp": TIME, "schema_version": INTEGER, "llm": STRING}),
+        503: object_of({"status": one_of("not_ready"), "timestamp": TIME, "reason": STRING, "code": STRING}),
+    },
+)
 async def ready(request: web.Request) -> web.Response:
     """200 when a message would be answered; 503 with the reason while database, models or schema are not there."""
     context = request.app[CONTEXT]
@@ -50,7 +105,7 @@ async def ready(request: web.Request) -> web.Response:
 
 async def _reason(context: Context) -> WhisperEngineError | None:
     if context.stopping:
-        return WhisperEngineError("The service is stopping.", code="stopping")
+        return stopping()
     try:
         pool = context.ready().pool
         with reachable(context.config.dsn):
@@ -64,9 +119,10 @@ async def _reason(context: Context) -> WhisperEngineError | None:
 
 
 @routes.get("/status")
+@describe("How the service does", answers=STATUS)
 async def status(request: web.Request) -> web.Response:
     context = request.app[CONTEXT]
-    parts = context.parts
+    parts, counters = context.parts, context.counters
     body: dict[str, Any] = {
         "service": "WhisperEngine",
         "version": whisperengine.__version__,
@@ -77,6 +133,20 @@ async def status(request: web.Request) -> web.Response:
             "endpoints": sorted({route.resource.canonical for route in request.app.router.routes() if route.resource})
         },
         "database": {"mode": "embedded" if context.config.embedded else "server"},
+        "versions": VERSIONS,
+        "memory_usage_mb": round(resident_bytes() / 1_048_576, 1),
+        "turns": {
+            "answered": counters.turns,
+            "under_way": parts.turns.under_way if parts else 0,
+            "errors": counters.turn_errors,
+        },
+        "milliseconds": counters.part_times(),
+        "errors": [
+            {"at": failure.at.isoformat(), "code": code, "count": failure.count, "next_step": failure.message}
+            for code, failure in counters.failures.items()
+        ],
+        "jobs": asdict(waiting) if (waiting := await queue(context)) else None,
+        "discord": context.discord(),
     }
     if parts:
         body["character"] = character_info(await parts.cast.get())
@@ -87,6 +157,17 @@ async def status(request: web.Request) -> web.Response:
 
 
 @routes.get("/api/bot-info")
+@describe(
+    "The default character",
+    answers=object_of(
+        {
+            **dict.fromkeys(("bot_name", "bot_id", "status", "platform", "api_version"), STRING),
+            "capabilities": list_of(STRING),
+            "character_info": OBJECT,
+            "timestamp": TIME,
+        }
+    ),
+)
 async def bot_info(request: web.Request) -> web.Response:
     context = request.app[CONTEXT]
     character = await context.ready().cast.get()
@@ -110,76 +191,3 @@ def character_info(character: Character) -> dict[str, Any]:
         "character_file": None,
         "has_personality": bool(character.definition.document.get("personality")),
     }
-
-
-@routes.get("/metrics")
-async def metrics(request: web.Request) -> web.Response:
-    """The original's JSON; Prometheus text when `Accept` asks for text."""
-    context = request.app[CONTEXT]
-    accept = request.headers.get("Accept", "")
-    if "text/plain" in accept or "openmetrics" in accept:
-        return web.Response(
-            text=_prometheus(context), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
-        )
-    return web.json_response(
-        {
-            "timestamp": timestamp(),
-            "bot_status": "ready" if context.parts else "not_ready",
-            "guild_count": 0,
-            "latency_ms": -1,
-            "memory_usage_mb": round(resident_bytes() / 1_048_576, 1),
-            "turns": context.counters.turns,
-            "turn_errors": context.counters.turn_errors,
-            "turns_under_way": context.parts.turns.under_way if context.parts else 0,
-            "uptime_seconds": round(time.time() - context.started_at),
-        }
-    )
-
-
-def _prometheus(context: Context) -> str:
-    counters = context.counters
-    lines: list[str] = []
-
-    def metric(name: str, kind: str, help: str, *samples: tuple[str, float]) -> None:
-        lines.extend((f"# HELP whisperengine_{name} {help}", f"# TYPE whisperengine_{name} {kind}"))
-        lines.extend(f"whisperengine_{name}{labels} {value:g}" for labels, value in samples)
-
-    metric("build_info", "gauge", "Version of the service.", (f'{{version="{whisperengine.__version__}"}}', 1))
-    metric("ready", "gauge", "Whether the service can answer.", ("", int(context.parts is not None)))
-    metric("requests_total", "counter", "HTTP requests.", ("", counters.requests))
-    metric("turns_total", "counter", "Answered turns.", ("", counters.turns))
-    metric(
-        "turn_errors_total",
-        "counter",
-        "Turns that failed, by code.",
-        *((f'{{code="{code}"}}', count) for code, count in sorted(counters.turn_errors.items())),
-    )
-    metric(
-        "turn_seconds_total",
-        "counter",
-        "Seconds spent in turns, by part.",
-        *((f'{{part="{part}"}}', seconds) for part, seconds in sorted(counters.part_seconds.items())),
-    )
-    metric(
-        "llm_tokens_total",
-        "counter",
-        "Tokens as the endpoint reported them.",
-        ('{kind="prompt"}', counters.prompt_tokens),
-        ('{kind="completion"}', counters.completion_tokens),
-    )
-    if context.parts:
-        metric("turns_under_way", "gauge", "Turns being answered now.", ("", context.parts.turns.under_way))
-        metric("pool_connections", "gauge", "Open database connections.", ("", context.parts.pool.get_size()))
-        metric("pool_idle", "gauge", "Idle database connections.", ("", context.parts.pool.get_idle_size()))
-    metric("resident_bytes", "gauge", "Resident memory of the process.", ("", resident_bytes()))
-    return "\n".join(lines) + "\n"
-
-
-def resident_bytes() -> int:
-    """Resident memory now; where the system has no /proc, the most that it ever was."""
-    try:
-        with open("/proc/self/statm", "rb") as statm:
-            return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except OSError:
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak if sys.platform == "darwin" else peak * 1024

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 
@@ -15,26 +16,42 @@ from whisperengine.chat.turn import Turn
 from whisperengine.config import Config
 from whisperengine.db import limits
 from whisperengine.db.limits import DAY, MINUTE, Limit, Standing, StreamLimit
-from whisperengine.db.pool import reachable
+from whisperengine.db.pool import AWAY, reachable
 from whisperengine.errors import PermissionDenied, TooManyRequests, WhisperEngineError
 
 log = logging.getLogger(__name__)
 
 
 async def counted(context: Context, turn: Awaitable[Turn]) -> Turn:
-    """The turn, counted for /metrics."""
+    """The turn, counted for /metrics, traced, and logged where it was slow."""
     counters = context.counters
+    began = time.perf_counter()
     try:
         taken = await turn
     except WhisperEngineError as error:
-        counters.turn_errors[error.code] = counters.turn_errors.get(error.code, 0) + 1
+        counters.turn_errors[error.code] += 1
+        if context.traces:
+            context.traces.turn({"total": (time.perf_counter() - began) * 1000}, {}, error.code)
         raise
-    counters.turns += 1
-    counters.prompt_tokens += taken.prompt_tokens or 0
-    counters.completion_tokens += taken.completion_tokens or 0
-    for part, milliseconds in taken.milliseconds.items():
-        counters.part_seconds[part] = counters.part_seconds.get(part, 0.0) + milliseconds / 1000
+    counters.turn(taken)
+    if context.traces:
+        known = {
+            "character": taken.character.name,
+            "model": taken.llm,
+            "prompt_tokens": taken.prompt_tokens or 0,
+            "completion_tokens": taken.completion_tokens or 0,
+            "memories": len(taken.recollection.memories),
+        }
+        context.traces.turn(taken.milliseconds, known)
+    _log_slow(taken, context.config.slow_turn_ms)
     return taken
+
+
+def _log_slow(turn: Turn, most: int) -> None:
+    total = turn.milliseconds.get("total", 0.0)
+    if most and total > most:
+        parts = ", ".join(f"{part} {took:.0f}" for part, took in turn.milliseconds.items() if part != "total")
+        log.warning("slow turn: %.0f ms (%s)", total, parts)
 
 
 @asynccontextmanager
@@ -74,7 +91,7 @@ async def _leave(
         return
     try:
         await limits.close_stream(pool, subjects, stream)
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except AWAY as error:
         log.warning("a stream counts as open for an hour, the database was away (%s)", type(error).__name__)
 
 
