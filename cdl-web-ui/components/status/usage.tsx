@@ -1,0 +1,142 @@
+"use client";
+
+import { useState } from "react";
+import { Bar, BarChart, ResponsiveContainer, XAxis, YAxis } from "recharts";
+
+import { Field } from "@/components/ui/field";
+import { Choice } from "@/components/ui/input";
+import { EmptyState, ErrorState, Section, Waiting } from "@/components/ui/states";
+import { Cell, Row, Table } from "@/components/ui/table";
+import { type Totals, type Usage, useUsage } from "@/lib/status";
+import { day as asDay } from "@/lib/times";
+import { status } from "@/texts/status";
+
+const t = status.usage;
+const DAY_MS = 86_400_000;
+
+/** What the models used and cost, day by day. */
+export function UsageView() {
+  const [days, setDays] = useState(30);
+  const found = useUsage(days);
+  return (
+    <Section
+      title={t.title}
+      intro={t.intro}
+      actions={
+        <Field label={t.span}>
+          <Choice value={days} onChange={({ target }) => setDays(Number(target.value))}>
+            {Object.entries(t.spans).map(([value, label]) => (
+              <option key={value} value={value}>
+                {label}
+              </option>
+            ))}
+          </Choice>
+        </Field>
+      }
+    >
+      {found.isPending ? <Waiting what={t.loading} /> : null}
+      {found.error ? <ErrorState error={found.error} retry={() => void found.refetch()} /> : null}
+      {found.data?.days.length === 0 ? <EmptyState title={t.empty}>{t.emptyHint}</EmptyState> : null}
+      {found.data?.days.length ? <Pictures usage={found.data} days={days} /> : null}
+    </Section>
+  );
+}
+
+function Pictures({ usage, days }: { usage: Usage; days: number }) {
+  const all = everyDay(usage.days, days);
+  const costs = usage.days.some(({ cost }) => cost > 0);
+  return (
+    <div className="grid gap-8">
+      <div>
+        <h3 className="mb-2 text-sm font-strong">{t.tokens}</h3>
+        <p aria-hidden className="mb-1 flex gap-4 text-xs text-soft">
+          <span>
+            <span className="text-accent">■</span> {t.prompt}
+          </span>
+          <span>
+            <span className="text-edge">■</span> {t.completion}
+          </span>
+        </p>
+        <Days data={all} bars={[["prompt_tokens", "var(--accent)"], ["completion_tokens", "var(--edge)"]]} />
+      </div>
+      <div>
+        <h3 className="mb-2 text-sm font-strong">{t.cost}</h3>
+        {costs ? <Days data={all} bars={[["cost", "var(--accent)"]]} /> : <p className="text-sm text-soft">{t.noCost}</p>}
+      </div>
+      <details className="text-sm">
+        <summary className="text-soft">{t.table}</summary>
+        <Table caption={t.title} head={t.head} className="mt-2">
+          {usage.days.toReversed().map((each) => (
+            <Row key={each.day}>
+              <Cell className="whitespace-nowrap">{asDay(each.day)}</Cell>
+              <Cell className="tabular-nums">{count(each.turns)}</Cell>
+              <Cell className="tabular-nums">{count(each.prompt_tokens)}</Cell>
+              <Cell className="tabular-nums">{count(each.completion_tokens)}</Cell>
+              <Cell className="tabular-nums">{money(each.cost)}</Cell>
+            </Row>
+          ))}
+        </Table>
+      </details>
+      <div className="grid gap-8 lg:grid-cols-2">
+        <Totals title={t.byCharacter} head={t.headCharacter} rows={usage.by_character.map((each) => [each.character, each])} />
+        <Totals title={t.byPerson} head={t.headPerson} rows={usage.by_person.map((each) => [each.display_name || (each.user_id ?? ""), each])} />
+      </div>
+    </div>
+  );
+}
+
+function Days({ data, bars }: { data: (Totals & { day: string })[]; bars: [keyof Totals, string][] }) {
+  return (
+    <div aria-hidden className="h-40">
+      <ResponsiveContainer width="100%" height="100%">
+        <BarChart data={data} margin={{ top: 4, right: 0, bottom: 0, left: 0 }} accessibilityLayer={false}>
+          <XAxis dataKey="day" tickFormatter={(value: string) => asDay(value).replace(/ \d{4}$/, "")} stroke="var(--soft)" fontSize={12} tickLine={false} minTickGap={40} />
+          <YAxis width={48} stroke="var(--soft)" fontSize={12} tickLine={false} axisLine={false} tickFormatter={short} />
+          {bars.map(([name, colour]) => (
+            <Bar key={name} dataKey={name} stackId="one" fill={colour} isAnimationActive={false} maxBarSize={24} />
+          ))}
+        </BarChart>
+      </ResponsiveContainer>
+    </div>
+  );
+}
+
+function Totals({ title, head, rows }: { title: string; head: string[]; rows: [string, Totals][] }) {
+  return (
+    <div>
+      <h3 className="mb-2 text-sm font-strong">{title}</h3>
+      <Table caption={title} head={head} className="max-h-72 overflow-y-auto">
+        {rows.map(([name, each], index) => (
+          <Row key={index}>
+            <Cell className="[overflow-wrap:anywhere]">{name}</Cell>
+            <Cell className="tabular-nums">{count(each.turns)}</Cell>
+            <Cell className="tabular-nums">{count(each.prompt_tokens + each.completion_tokens)}</Cell>
+            <Cell className="tabular-nums">{money(each.cost)}</Cell>
+          </Row>
+        ))}
+      </Table>
+    </div>
+  );
+}
+
+/** Days without an answer are days too. */
+function everyDay(found: Usage["days"], days: number): Usage["days"] {
+  const known = new Map(found.map((each) => [each.day, each]));
+  const today = Date.now();
+  return Array.from({ length: days }, (_, index) => {
+    const day = new Date(today - (days - 1 - index) * DAY_MS).toISOString().slice(0, 10);
+    return known.get(day) ?? { day, turns: 0, prompt_tokens: 0, completion_tokens: 0, cost: 0 };
+  });
+}
+
+function count(value: number): string {
+  return value.toLocaleString("en-GB");
+}
+
+function short(value: number): string {
+  return new Intl.NumberFormat("en-GB", { notation: "compact", maximumSignificantDigits: 2 }).format(value);
+}
+
+function money(value: number): string {
+  return value.toLocaleString("en-GB", { maximumFractionDigits: 4 });
+}
