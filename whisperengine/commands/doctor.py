@@ -8,20 +8,25 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import aiohttp
 import asyncpg
 
 from whisperengine import app
 from whisperengine.chat.voice import Voice
-from whisperengine.commands import reach
+from whisperengine.commands import backup, discord, reach
 from whisperengine.config import Config, dotenv_path
 from whisperengine.db import migrate
-from whisperengine.db.pool import SERVER_SETTINGS, unavailable
+from whisperengine.db.pool import SERVER_SETTINGS, open_pool, unavailable
 from whisperengine.db.url import shown_host
+from whisperengine.discord.check import check as check_bot
 from whisperengine.errors import ConfigurationError, StorageError, WhisperEngineError
 from whisperengine.inference import models
+from whisperengine.learning import reembedding
 from whisperengine.llm.client import LLMClient
+from whisperengine.memory import vectors
+from whisperengine.settings.settings import Settings
 
 FREE_BYTES = 1 << 30
 
@@ -102,6 +107,20 @@ async def _database(config: Config) -> str:
             await connection.close()
 
 
+async def _vectors(config: Config) -> str:
+    async with backup.database(config) as dsn:
+        if not (await migrate.status(dsn, wait=0)).applied:
+            return "none yet"
+        pool = await open_pool(dsn, 1)
+        try:
+            count = await vectors.count_unmoved(pool, config.embedding_model)
+        finally:
+            await pool.close()
+    if count:
+        raise ConfigurationError(reembedding.advice(count, config.embedding_model))
+    return f"all of {config.embedding_model}"
+
+
 async def _port(config: Config) -> str:
     if await _running_service(config):
         return f"the service is running on {config.http_port}"
@@ -120,8 +139,11 @@ async def _port(config: Config) -> str:
 
 async def _language_model(config: Config) -> str:
     async with LLMClient() as client:
-        voice = Voice(config, client)
-        endpoint = await voice.endpoint()
+        settings = Settings(config)
+        await _read_stored(settings, config)
+        if settings.problems:
+            raise ConfigurationError(" ".join(settings.problems.values()))
+        endpoint = await Voice(settings, client).endpoint()
         if endpoint is None:
             return "none connected: answers come from the offline mode. Set LLM_CHAT_API_URL, or start Ollama"
         names = await client.models(endpoint)
@@ -131,6 +153,31 @@ async def _language_model(config: Config) -> str:
                 + ", ".join(names[:10])
             )
         return f"{endpoint.host}, {len(names)} models"
+
+
+async def _discord(config: Config) -> str:
+    if not config.discord_enabled:
+        return "not enabled. Set ENABLE_DISCORD and DISCORD_BOT_TOKEN to bring a character there"
+    accounts = discord.configured(config)
+    for account in accounts:
+        for finding in await check_bot(config.discord_api_base, account.token):
+            if not finding.good:
+                raise ConfigurationError(f"{account.options.character}: {finding.text}")
+    return f"{len(accounts)} bot{'' if len(accounts) == 1 else 's'} with all that they need"
+
+
+async def _read_stored(settings: Settings, config: Config) -> None:
+    """What was set while the service ran, as far as it can be seen from here: the embedded database is its service's
+    own, and what is wrong with another one the check of the database says.
+    """
+    if config.embedded:
+        return
+    with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        connection = await asyncpg.connect(config.dsn, timeout=10, server_settings=SERVER_SETTINGS)
+        try:
+            await settings.read(connection)
+        finally:
+            await connection.close()
 
 
 async def _rights(config: Config) -> str:
@@ -152,6 +199,8 @@ CHECKS: dict[str, Check] = {
     "rights": _rights,
     "model files": _model_files,
     "database": _database,
+    "vectors": _vectors,
     "port": _port,
     "language model": _language_model,
+    "Discord": _discord,
 }

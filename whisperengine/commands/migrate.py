@@ -59,11 +59,14 @@ def run(args: argparse.Namespace, config: Config) -> int:
 
 @contextmanager
 def _database(config: Config) -> Iterator[str]:
-    """URL of the configured database; the embedded one runs meanwhile."""
+    """URL of the configured database; the embedded one is that of a running service, or runs meanwhile."""
     if not config.embedded:
         yield config.dsn
         return
     postgres = EmbeddedPostgres(config.home)
+    if dsn := postgres.running():
+        yield dsn
+        return
     try:
         yield postgres.start()
     finally:

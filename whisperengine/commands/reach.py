@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -20,18 +20,24 @@ class Service:
     def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
         self.session, self.url = session, url
 
-    async def call(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
-        """The JSON answer. Raises WhisperEngineError with the service's sentence."""
+    async def call(
+        self, method: str, path: str, body: Any = None, *, headers: Mapping[str, str] | None = None, **query: Any
+    ) -> Any:
+        """The JSON answer. Raises WhisperEngineError with the service's sentence and details."""
         params = {name: str(value) for name, value in query.items() if value not in (None, "")}
         try:
-            async with self.session.request(method, self.url + path, json=body, params=params) as response:
+            async with self.session.request(
+                method, self.url + path, json=body, params=params, headers=headers
+            ) as response:
                 answer = await response.json()
         except (aiohttp.ClientError, ValueError) as error:
             raise WhisperEngineError(
                 f"The service at {self.url} does not answer ({type(error).__name__}). Look at its log, then try again."
             ) from None
         if response.status >= 400:
-            raise WhisperEngineError(answer.get("error", f"status {response.status}"), code=answer.get("code"))
+            details = {name: value for name, value in answer.items() if name not in ("success", "error", "code")}
+            text = answer.get("error", f"status {response.status}")
+            raise WhisperEngineError(text, code=answer.get("code"), details=details)
         return answer
 
 

@@ -4,9 +4,7 @@ when hopeless.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -214,19 +212,3 @@ async def revive(pool: asyncpg.Pool) -> int:
         "select count(*) from revived cross join (select pg_notify($1, '')) woken",
         CHANNEL,
     )
-
-
-@asynccontextmanager
-async def listening(dsn: str, wake: Callable[[], None]) -> AsyncIterator[asyncio.Event]:
-    """Call `wake` whenever a job is queued; yields an event that is set when the connection is lost.
-
-    A connection of its own: one of the pool would be missing there for good.
-    """
-    connection = await asyncpg.connect(dsn, timeout=10, server_settings={"application_name": "whisperengine jobs"})
-    lost = asyncio.Event()
-    try:
-        connection.add_termination_listener(lambda _: lost.set())
-        await connection.add_listener(CHANNEL, lambda *_: wake())
-        yield lost
-    finally:
-        await connection.close(timeout=2)

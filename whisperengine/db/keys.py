@@ -38,6 +38,17 @@ class Key:
     revoked_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class SessionKey:
+    """What a session may do: what its key may. `key_id` and `prefix` are None for the key of the environment."""
+
+    key_id: int | None
+    prefix: str | None
+    scope: str
+    person: str | None
+    character: str | None
+
+
 _COLUMNS = "key_id, prefix, name, scope, person, character, created_at, last_used_at, revoked_at"
 
 
@@ -128,14 +139,15 @@ async def open_session(pool: asyncpg.Pool, key_id: int | None, secret: str) -> s
     return token
 
 
-async def session(pool: asyncpg.Pool, token: str, secret: str) -> tuple[str, int | None] | None:
-    """The prefix and id of the key behind a session ("" and None for the environment's), or None when it is over."""
+async def session(pool: asyncpg.Pool, token: str, secret: str) -> SessionKey | None:
+    """The key behind a session, or None when the session is over."""
     row = await pool.fetchrow(
-        "select coalesce(k.prefix, '') as prefix, s.key_id from sessions s left join api_keys k using (key_id) "
+        "select s.key_id, k.prefix, coalesce(k.scope, 'admin') as scope, k.person, k.character "
+        "from sessions s left join api_keys k using (key_id) "
         "where s.sha256 = $1 and s.expires_at > now() and k.revoked_at is null",
         _digest(token + secret),
     )
-    return (row["prefix"], row["key_id"]) if row else None
+    return SessionKey(**row) if row else None
 
 
 async def close_session(pool: asyncpg.Pool, token: str, secret: str) -> None:

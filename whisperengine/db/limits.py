@@ -13,6 +13,7 @@ from typing import Any
 import asyncpg
 
 from whisperengine.db.ids import new_id
+from whisperengine.db.pool import AWAY, TURN_SECONDS
 
 log = logging.getLogger(__name__)
 
@@ -57,26 +58,7 @@ class Standing:
 
 
 # The counts are of fixed windows; a turn that is refused counts too. A stream is opened in the same statement.
-_TAKE = """
-with counted as (
-  insert into turn_counts as c (subject, seconds, starts, turns)
-  select subject, seconds, to_timestamp(starts), 1
-  from unnest($1::text[], $2::integer[], $3::bigint[]) as given (subject, seconds, starts)
-  order by subject, seconds
-  on conflict (subject, seconds, starts) do update set turns = c.turns + 1
-  returning subject, seconds, turns
-), crowded as (
-  select given.subject from unnest($4::text[], $5::integer[]) as given (subject, most)
-  where (select count(*) from open_streams o where o.subject = given.subject and o.expires_at > now()) >= given.most
-), opened as (
-  insert into open_streams (subject, stream_id, expires_at)
-  select subject, $6, now() + $7::interval from unnest($4::text[]) as given (subject)
-  where not exists (select from crowded)
-)
-select array(select row(subject, seconds, turns) from counted) as turns,
-  exists (select from crowded) as crowded,
-  exists (select from bans where platform = $8 and platform_user_id = $9) as banned
-"""
+_TAKE = "select counted, counted_windows, counts, crowded, banned from count_turn($1, $2, $3, $4, $5, $6, $7, $8, $9)"
 
 
 async def take(
@@ -100,9 +82,13 @@ async def take(
         STREAM_LASTS,
         platform,
         user_id,
+        timeout=TURN_SECONDS,
     )
     assert row is not None
-    turns = {(subject, seconds): count for subject, seconds, count in row["turns"]}
+    turns: dict[tuple[str, int], int] = {}
+    if row["counted"]:
+        windows = zip(row["counted"], row["counted_windows"], strict=True)
+        turns = dict(zip(windows, row["counts"], strict=True))
     tightest = None
     for limit in limits:
         reset = limit.seconds - now % limit.seconds
@@ -131,7 +117,7 @@ async def keep_swept(pool: asyncpg.Pool) -> None:
     while True:
         try:
             await sweep(pool)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except AWAY as error:
             log.warning("old counts are swept in an hour, the database was away (%s)", type(error).__name__)
         await asyncio.sleep(SWEEP_SECONDS)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,8 @@ from asyncpg.pool import PoolConnectionProxy
 
 from whisperengine.db.url import check_url, shown_host, without_password
 from whisperengine.errors import DatabaseUnavailable
+
+log = logging.getLogger(__name__)
 
 # A generic plan would choose an index blindly for a person with fifty rows and one with fifty thousand (5 ms against
 # 138 ms were measured).
@@ -39,10 +42,11 @@ def decode_halfvec(data: bytes) -> np.ndarray:
     return np.frombuffer(data, ">f2", offset=4).astype(np.float32)
 
 
-_LOST = (
+LOST = (
     OSError,
     asyncio.TimeoutError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a connection that breaks just as it is used
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
@@ -52,6 +56,13 @@ _LOST = (
     asyncpg.ReadOnlySQLTransactionError,
 )
 
+
+AWAY = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What a database that is away, or going away, raises: for work that goes on later whatever it was."""
+TURN_SECONDS = 20.0
+"""For a statement of a turn, of which none takes a second: then the connection is dead, or the database is."""
+CANCEL_SECONDS = 2.0
+PROBE_SECONDS = 10.0
 
 Connection = asyncpg.Connection | PoolConnectionProxy
 Executor = Connection | asyncpg.Pool
@@ -69,6 +80,30 @@ async def prepare_connection(connection: Connection) -> None:
         )
 
 
+async def _clean(connection: Connection) -> None:
+    """Make a connection ready for the next who takes it.
+
+    asyncpg's own way asks the server each time (0.1 ms, five times a turn), for locks, settings and listeners of a
+    session, of which nothing that takes from the pool leaves any.
+    """
+    if connection.is_in_transaction():
+        await connection.reset()
+
+
+class _Connection(asyncpg.Connection):
+    """Given up where the server does not even say that it has cancelled a statement: nobody is at the other end any
+    more. asyncpg by itself would wait as long as for another statement.
+    """
+
+    def _cancel_current_command(self, waiter: Any, *further: Any, **named: Any) -> None:
+        super()._cancel_current_command(waiter, *further, **named)
+        self._loop.call_later(CANCEL_SECONDS, self._give_up)
+
+    def _give_up(self) -> None:
+        if not self.is_closed() and self._protocol is not None and self._protocol._is_cancelling():
+            self.terminate()
+
+
 async def open_pool(dsn: str, size: int, *, timeout: float = 10.0) -> asyncpg.Pool:
     """A pool of up to `size` connections.
 
@@ -82,12 +117,34 @@ async def open_pool(dsn: str, size: int, *, timeout: float = 10.0) -> asyncpg.Po
             max_size=size,
             timeout=timeout,
             command_timeout=60,
+            connection_class=_Connection,
             server_settings=SERVER_SETTINGS,
             init=prepare_connection,
+            reset=_clean,
             max_inactive_connection_lifetime=300,
         )
-    except (asyncpg.PostgresError, *_LOST) as error:
+    except (asyncpg.PostgresError, *LOST) as error:
         raise unavailable(dsn, error) from None
+
+
+async def keep_probed(pool: asyncpg.Pool) -> None:
+    """Ask every idle connection for a sign of life, again and again until cancelled, and end those that give none.
+
+    A firewall that has forgotten a connection tells neither end, and each turn that takes one would wait in vain.
+    """
+
+    async def probe() -> None:
+        async with pool.acquire(timeout=CANCEL_SECONDS) as connection:
+            try:
+                await connection.fetchval("select 1", timeout=CANCEL_SECONDS)
+            except (asyncpg.PostgresError, *LOST) as error:
+                log.warning("an idle connection to the database gave no sign of life (%s)", type(error).__name__)
+                connection.terminate()
+
+    while True:
+        await asyncio.sleep(PROBE_SECONDS)
+        # At once, so that none is asked twice. What cannot be opened is not idle: who needs it next will tell.
+        await asyncio.gather(*(probe() for _ in range(pool.get_idle_size())), return_exceptions=True)
 
 
 @contextmanager
@@ -98,7 +155,7 @@ def reachable(dsn: str) -> Iterator[None]:
     """
     try:
         yield
-    except _LOST as error:
+    except LOST as error:
         raise unavailable(dsn, error) from error
 
 
