@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import subprocess
 import sys
@@ -59,6 +60,8 @@ async def main() -> None:
                 model_cache_dir=configuration.load().models_dir,
             )
             async with app.running(config) as port:
+                gc.collect()
+                gc.freeze()  # as `serve` does
                 result = await measure(args, config, port)
     finally:
         stub.kill()

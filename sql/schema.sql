@@ -29,6 +29,42 @@ CREATE EXTENSION IF NOT EXISTS vector WITH SCHEMA public;
 COMMENT ON EXTENSION vector IS 'vector data type and ivfflat and hnsw access methods';
 
 --
+-- Name: count_turn(text[], integer[], bigint[], text[], integer[], bigint, interval, text, text); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.count_turn(subjects text[], windows integer[], begins bigint[], streams text[], most integer[], stream bigint, lasts interval, of_platform text, of_user text, OUT counted text[], OUT counted_windows integer[], OUT counts integer[], OUT crowded boolean, OUT banned boolean) RETURNS record
+    LANGUAGE plpgsql
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+begin
+  -- In one order everywhere, so that two turns never wait for each other.
+  if cardinality(subjects) > 0 then
+    with counting as (
+      insert into turn_counts as c (subject, seconds, starts, turns)
+      select subject, seconds, to_timestamp(starts), 1
+      from unnest(subjects, windows, begins) as given (subject, seconds, starts)
+      order by subject, seconds
+      on conflict on constraint turn_counts_pkey do update set turns = c.turns + 1
+      returning c.subject, c.seconds, c.turns
+    )
+    select array_agg(subject), array_agg(seconds), array_agg(turns) from counting into counted, counted_windows, counts;
+  end if;
+  crowded := false;
+  if cardinality(streams) > 0 then
+    crowded := exists (
+      select from unnest(streams, most) as given (subject, most)
+      where (select count(*) from open_streams o where o.subject = given.subject and o.expires_at > now()) >= given.most
+    );
+    if not crowded then
+      insert into open_streams (subject, stream_id, expires_at)
+      select subject, stream, now() + lasts from unnest(streams) as given (subject);
+    end if;
+  end if;
+  banned := exists (select from bans where platform = of_platform and platform_user_id = of_user);
+end
+$$;
+
+--
 -- Name: owned_terms(bigint, bigint, text[]); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -95,6 +131,30 @@ CREATE TABLE public.bans (
 );
 
 --
+-- Name: character_files; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.character_files (
+    character_id bigint NOT NULL,
+    path text NOT NULL,
+    data bytea NOT NULL
+);
+ALTER TABLE ONLY public.character_files ALTER COLUMN data SET STORAGE EXTERNAL;
+
+--
+-- Name: character_pictures; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.character_pictures (
+    character_id bigint NOT NULL,
+    side integer NOT NULL,
+    media_type text NOT NULL,
+    data bytea NOT NULL,
+    sha256 bytea NOT NULL
+);
+ALTER TABLE ONLY public.character_pictures ALTER COLUMN data SET STORAGE EXTERNAL;
+
+--
 -- Name: character_versions; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -103,8 +163,15 @@ CREATE TABLE public.character_versions (
     version integer NOT NULL,
     definition jsonb NOT NULL,
     note text DEFAULT ''::text NOT NULL,
-    saved_at timestamp with time zone DEFAULT now() NOT NULL
+    saved_at timestamp with time zone DEFAULT now() NOT NULL,
+    saved_by text DEFAULT ''::text NOT NULL
 );
+
+--
+-- Name: COLUMN character_versions.saved_by; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.character_versions.saved_by IS 'the key that it was saved with, as in api_keys.prefix; empty when no key was needed';
 
 --
 -- Name: characters; Type: TABLE; Schema: public; Owner: -
@@ -315,6 +382,7 @@ CREATE TABLE public.facts (
     superseded_by bigint,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    moved_from bigint,
     CONSTRAINT facts_confidence_check CHECK (((confidence >= (0)::double precision) AND (confidence <= (1)::double precision))),
     CONSTRAINT facts_origin_check CHECK ((origin = ANY (ARRAY['pattern'::text, 'model'::text, 'person'::text])))
 );
@@ -379,6 +447,33 @@ CREATE TABLE public.link_codes (
 );
 
 --
+-- Name: links; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.links (
+    user_id bigint NOT NULL,
+    moved_from bigint NOT NULL,
+    platform text NOT NULL,
+    platform_user_id text NOT NULL,
+    display_name text NOT NULL,
+    time_zone text NOT NULL,
+    relationships jsonb NOT NULL,
+    linked_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+--
+-- Name: TABLE links; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.links IS 'people who were joined to another: who they were before, to be split off again';
+
+--
+-- Name: COLUMN links.relationships; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.links.relationships IS 'rows of relationships as they stood before';
+
+--
 -- Name: messages; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -411,6 +506,7 @@ CREATE TABLE public.messages (
     platform_message_id text,
     interrupted boolean DEFAULT false NOT NULL,
     learned boolean DEFAULT false NOT NULL,
+    moved_from bigint,
     CONSTRAINT messages_role_check CHECK ((role = ANY (ARRAY['person'::text, 'character'::text])))
 )
 WITH (fillfactor='85', autovacuum_analyze_threshold='100', autovacuum_analyze_scale_factor='0.05');
@@ -470,6 +566,12 @@ COMMENT ON COLUMN public.messages.recalled IS 'how often it was shown to the mod
 COMMENT ON COLUMN public.messages.platform_message_id IS 'what the platform calls it, for edits and deletions';
 
 --
+-- Name: COLUMN messages.moved_from; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.messages.moved_from IS 'the person that brought it along when two were joined: goes back with them';
+
+--
 -- Name: open_streams; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -478,6 +580,31 @@ CREATE UNLOGGED TABLE public.open_streams (
     stream_id bigint NOT NULL,
     expires_at timestamp with time zone NOT NULL
 );
+
+--
+-- Name: reactions; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.reactions (
+    user_id bigint NOT NULL,
+    character_id bigint NOT NULL,
+    message_id bigint NOT NULL,
+    emoji text NOT NULL,
+    valence real NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+--
+-- Name: COLUMN reactions.message_id; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.reactions.message_id IS 'the character''s answer';
+
+--
+-- Name: COLUMN reactions.valence; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.reactions.valence IS '-1 (bad) to 1 (good), 0 where the emoji says neither';
 
 --
 -- Name: relationship_events; Type: TABLE; Schema: public; Owner: -
@@ -512,8 +639,15 @@ CREATE TABLE public.relationships (
     attunement real DEFAULT 0.3 NOT NULL,
     interactions bigint DEFAULT 0 NOT NULL,
     first_at timestamp with time zone DEFAULT now() NOT NULL,
-    last_at timestamp with time zone DEFAULT now() NOT NULL
+    last_at timestamp with time zone DEFAULT now() NOT NULL,
+    state jsonb DEFAULT '{}'::jsonb NOT NULL
 );
+
+--
+-- Name: COLUMN relationships.state; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.relationships.state IS 'how the character is towards this person: mood, entries of its lorebook in use, what it brought up. Under private and under shared, because what was said in private must not show in front of others';
 
 --
 -- Name: schema_migrations; Type: TABLE; Schema: public; Owner: -
@@ -547,6 +681,48 @@ CREATE TABLE public.sessions (
 COMMENT ON TABLE public.sessions IS 'browsers that showed an admin key; key_id is null for the key of the environment';
 
 --
+-- Name: settings; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.settings (
+    key text NOT NULL,
+    value text,
+    sealed bytea,
+    CONSTRAINT settings_check CHECK (((value IS NULL) <> (sealed IS NULL)))
+);
+
+--
+-- Name: COLUMN settings.value; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.settings.value IS 'as the environment would write it';
+
+--
+-- Name: COLUMN settings.sealed; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.settings.sealed IS 'AES-GCM of the same: version, nonce, ciphertext; the key of the row is authenticated with it';
+
+--
+-- Name: settings_audit; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.settings_audit (
+    entry_id bigint NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    by text NOT NULL,
+    key text NOT NULL,
+    before text,
+    after text
+);
+
+--
+-- Name: TABLE settings_audit; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.settings_audit IS 'every change; of secrets only whether they were set';
+
+--
 -- Name: summaries; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -561,7 +737,8 @@ CREATE TABLE public.summaries (
     messages integer NOT NULL,
     text text NOT NULL,
     origin text NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    moved_from bigint
 );
 
 --
@@ -580,6 +757,26 @@ CREATE UNLOGGED TABLE public.turn_counts (
 --
 
 COMMENT ON TABLE public.turn_counts IS 'turns of a key, person or address in a window of so many seconds';
+
+--
+-- Name: usage; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.usage (
+    user_id bigint NOT NULL,
+    character_id bigint NOT NULL,
+    day date NOT NULL,
+    turns integer NOT NULL,
+    prompt_tokens bigint NOT NULL,
+    completion_tokens bigint NOT NULL,
+    cost double precision NOT NULL
+);
+
+--
+-- Name: TABLE usage; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.usage IS 'by day in UTC: turns, tokens as the endpoints reported them, cost by the prices that were set then';
 
 --
 -- Name: users; Type: TABLE; Schema: public; Owner: -
@@ -612,6 +809,20 @@ ALTER TABLE ONLY public.api_keys
 
 ALTER TABLE ONLY public.bans
     ADD CONSTRAINT bans_pkey PRIMARY KEY (platform, platform_user_id);
+
+--
+-- Name: character_files character_files_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.character_files
+    ADD CONSTRAINT character_files_pkey PRIMARY KEY (character_id, path);
+
+--
+-- Name: character_pictures character_pictures_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.character_pictures
+    ADD CONSTRAINT character_pictures_pkey PRIMARY KEY (character_id, side);
 
 --
 -- Name: character_versions character_versions_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -733,6 +944,13 @@ ALTER TABLE ONLY public.link_codes
     ADD CONSTRAINT link_codes_pkey PRIMARY KEY (code_sha256);
 
 --
+-- Name: links links_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.links
+    ADD CONSTRAINT links_pkey PRIMARY KEY (user_id, moved_from);
+
+--
 -- Name: messages messages_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -745,6 +963,13 @@ ALTER TABLE ONLY public.messages
 
 ALTER TABLE ONLY public.open_streams
     ADD CONSTRAINT open_streams_pkey PRIMARY KEY (subject, stream_id);
+
+--
+-- Name: reactions reactions_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.reactions
+    ADD CONSTRAINT reactions_pkey PRIMARY KEY (user_id, character_id, message_id, emoji);
 
 --
 -- Name: relationship_events relationship_events_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -775,6 +1000,20 @@ ALTER TABLE ONLY public.sessions
     ADD CONSTRAINT sessions_pkey PRIMARY KEY (sha256);
 
 --
+-- Name: settings_audit settings_audit_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.settings_audit
+    ADD CONSTRAINT settings_audit_pkey PRIMARY KEY (entry_id);
+
+--
+-- Name: settings settings_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.settings
+    ADD CONSTRAINT settings_pkey PRIMARY KEY (key);
+
+--
 -- Name: summaries summaries_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -787,6 +1026,13 @@ ALTER TABLE ONLY public.summaries
 
 ALTER TABLE ONLY public.turn_counts
     ADD CONSTRAINT turn_counts_pkey PRIMARY KEY (subject, seconds, starts);
+
+--
+-- Name: usage usage_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.usage
+    ADD CONSTRAINT usage_pkey PRIMARY KEY (user_id, character_id, day);
 
 --
 -- Name: users users_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -898,6 +1144,26 @@ CREATE INDEX summaries_by_channel ON public.summaries USING btree (user_id, char
 CREATE INDEX turn_counts_by_start ON public.turn_counts USING btree (starts);
 
 --
+-- Name: usage_by_day; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX usage_by_day ON public.usage USING btree (day);
+
+--
+-- Name: character_files character_files_character_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.character_files
+    ADD CONSTRAINT character_files_character_id_fkey FOREIGN KEY (character_id) REFERENCES public.characters(id) ON DELETE CASCADE;
+
+--
+-- Name: character_pictures character_pictures_character_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.character_pictures
+    ADD CONSTRAINT character_pictures_character_id_fkey FOREIGN KEY (character_id) REFERENCES public.characters(id) ON DELETE CASCADE;
+
+--
 -- Name: character_versions character_versions_character_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -954,11 +1220,25 @@ ALTER TABLE ONLY public.facts
     ADD CONSTRAINT facts_user_id_character_id_fkey FOREIGN KEY (user_id, character_id) REFERENCES public.conversations(user_id, character_id) ON DELETE CASCADE;
 
 --
+-- Name: links links_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.links
+    ADD CONSTRAINT links_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id) ON DELETE CASCADE;
+
+--
 -- Name: messages messages_user_id_character_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
 ALTER TABLE ONLY public.messages
     ADD CONSTRAINT messages_user_id_character_id_fkey FOREIGN KEY (user_id, character_id) REFERENCES public.conversations(user_id, character_id) ON DELETE CASCADE;
+
+--
+-- Name: reactions reactions_user_id_character_id_message_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.reactions
+    ADD CONSTRAINT reactions_user_id_character_id_message_id_fkey FOREIGN KEY (user_id, character_id, message_id) REFERENCES public.messages(user_id, character_id, message_id) ON DELETE CASCADE;
 
 --
 -- Name: relationship_events relationship_events_user_id_character_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
@@ -987,6 +1267,13 @@ ALTER TABLE ONLY public.sessions
 
 ALTER TABLE ONLY public.summaries
     ADD CONSTRAINT summaries_user_id_character_id_fkey FOREIGN KEY (user_id, character_id) REFERENCES public.conversations(user_id, character_id) ON DELETE CASCADE;
+
+--
+-- Name: usage usage_user_id_character_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.usage
+    ADD CONSTRAINT usage_user_id_character_id_fkey FOREIGN KEY (user_id, character_id) REFERENCES public.conversations(user_id, character_id) ON DELETE CASCADE;
 
 --
 -- PostgreSQL database dump complete

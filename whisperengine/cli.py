@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import logging
 import sys
 from types import ModuleType
 
 import whisperengine
 from whisperengine import config as configuration
+from whisperengine import logs
 from whisperengine.errors import WhisperEngineError
 
 COMMANDS = {
     "serve": "run the service (HTTP API; embedded PostgreSQL when no database is configured)",
     "chat": "talk to a character in the terminal",
+    "character": "write, change, import and export characters",
     "migrate": "apply and inspect database migrations",
     "models": "show and fetch the model files",
-    "user": "show, export, import or erase what is kept of a person",
+    "reembed": "move all messages to another EMBEDDING_MODEL, while the service runs",
+    "backup": "write everything into one file, while the service runs",
+    "restore": "bring a backup into an empty database, embedded or not",
+    "import-v1": "bring characters and people over from WhisperEngine 1",
+    "upgrade-check": "say what this version would change in the database, before it does",
+    "user": "show, export, import, erase or link what is kept of a person",
     "key": "create, list and revoke API keys",
+    "discord": "invite the Discord bots, and check what they need",
+    "settings": "show and change what may be set while the service runs",
     "config": "print the configuration in force, secrets masked",
     "doctor": "check everything and say what to do about each problem",
 }
@@ -43,11 +51,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     try:
         config = configuration.load()
-        logging.basicConfig(
-            level=config.log_level.upper(),
-            stream=sys.stderr,
-            format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
-        )
+        logs.configure(config.log_level, config.log_format)
         return _module(args.command).run(args, config)
     except WhisperEngineError as error:
         print(f"whisperengine: {error}", file=sys.stderr)
@@ -59,4 +63,4 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _module(name: str) -> ModuleType:
-    return importlib.import_module(f"whisperengine.commands.{name}")
+    return importlib.import_module(f"whisperengine.commands.{name.replace('-', '_')}")

@@ -7,12 +7,15 @@ WhisperEngineError
 │   ├── PermissionDenied        the key does not allow this, or the door is closed         (403)
 │   ├── NotFoundError           what the request names does not exist                      (404)
 │   ├── ConflictError           somebody else changed it, or it exists already             (409)
+│   ├── ChangedMeanwhile        it is no longer what the caller started from               (412)
 │   ├── TooLargeError           a size limit was passed                                    (413)
 │   └── TooManyRequests         a rate limit was passed                                    (429)
+├── Unavailable                 the service is starting or stopping                        (503)
 ├── StorageError                the database does not do what it should                    (503)
 │   ├── DatabaseUnavailable     it cannot be reached                                       (503)
 │   ├── SchemaError             the schema is older or newer than this program             (503)
 │   ├── MigrationError          a migration file or its application failed
+│   ├── BackupError             a backup cannot be written, read or restored
 │   └── EmbeddedPostgresError   the PostgreSQL that we start ourselves failed
 ├── ModelFilesError             model files are missing, damaged or cannot be fetched      (503)
 ├── EncoderError                a text could not be encoded                                (500)
@@ -29,6 +32,9 @@ WhisperEngineError
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 
 class WhisperEngineError(Exception):
     """Something failed; the text says what to do next."""
@@ -36,11 +42,21 @@ class WhisperEngineError(Exception):
     code = "internal_error"
     status = 500
 
-    def __init__(self, message: str, *, code: str | None = None, retry_after: float | None = None) -> None:
-        """`code` is the snake_case name that callers may branch on; `retry_after` is in seconds."""
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        retry_after: float | None = None,
+        details: Mapping[str, Any] | None = None,
+    ) -> None:
+        """`code` is the snake_case name that callers may branch on; `retry_after` is in seconds; `details` are further
+        fields of the JSON error, as {"problems": [...]}.
+        """
         super().__init__(message)
         self.code = code or type(self).code
         self.retry_after = retry_after
+        self.details = details or {}
 
 
 class ConfigurationError(WhisperEngineError):
@@ -72,6 +88,11 @@ class ConflictError(RequestError):
     status = 409
 
 
+class ChangedMeanwhile(RequestError):
+    code = "version_conflict"
+    status = 412
+
+
 class TooLargeError(RequestError):
     code = "too_large"
     status = 413
@@ -80,6 +101,11 @@ class TooLargeError(RequestError):
 class TooManyRequests(RequestError):
     code = "rate_limited"
     status = 429
+
+
+class Unavailable(WhisperEngineError):
+    code = "unavailable"
+    status = 503
 
 
 class StorageError(WhisperEngineError):
@@ -97,6 +123,10 @@ class SchemaError(StorageError):
 
 class MigrationError(StorageError):
     code = "migration_failed"
+
+
+class BackupError(StorageError):
+    code = "backup_failed"
 
 
 class EmbeddedPostgresError(StorageError):

@@ -8,7 +8,7 @@ import socket
 
 import asyncpg
 
-from tests.support.llm_stub import LLMStub, says
+from tests.support.llm_stub import LLMStub, refuses, says
 from tests.support.service import Client
 
 BASIC = {"success", "response", "timestamp", "bot_name", "processing_time_ms", "memory_stored"}
@@ -52,6 +52,35 @@ async def test_the_stable_part_of_the_prompt_is_byte_identical_from_turn_to_turn
         await talking.say(text)
     stable = {call.body["messages"][0]["content"].split("</character>")[0] for call in llm_stub.completions}
     assert len(stable) == 1
+
+
+async def test_the_last_message_is_answered_anew_and_the_first_answer_is_gone(talking: Client, llm_stub: LLMStub):
+    llm_stub.will(says("I am a walnut."), says("I am a person."), says("I am a poet."), says("You asked who I am."))
+    await talking.say("Who are you?")
+    status, second = await talking.post("/api/chat/regenerate", {"user_id": "sam"})
+    assert (status, second["response"]) == (200, "I am a person.")
+    streamed = await talking.stream({"user_id": "sam"}, "/api/chat/regenerate")
+    assert streamed[-1][1]["response"] == "I am a poet."
+    await talking.say("What did I ask?")
+    told = [message["content"] for message in llm_stub.completions[-1].body["messages"]]
+    assert told[-3:] == ["Who are you?", "I am a poet.", "What did I ask?"]
+    assert not any("walnut" in text or "I am a person" in text for text in told)
+
+
+async def test_when_the_model_fails_the_message_to_answer_anew_is_kept_once(talking: Client, llm_stub: LLMStub):
+    llm_stub.will(says("I am a walnut."), refuses(401), says("I am a person."))
+    await talking.say("Who are you?")
+    status, _ = await talking.post("/api/chat/regenerate", {"user_id": "sam"})
+    assert status == 502
+    status, answer = await talking.post("/api/chat/regenerate", {"user_id": "sam"})
+    assert (status, answer["response"]) == (200, "I am a person.")
+    _, listed = await talking.get("/api/users/sam/messages")
+    assert sorted(message["content"] for message in listed["messages"]) == ["I am a person.", "Who are you?"]
+
+
+async def test_where_nothing_was_said_there_is_nothing_to_answer_anew(talking: Client):
+    status, refused = await talking.post("/api/chat/regenerate", {"user_id": "sam"})
+    assert (status, refused["code"]) == (404, "nothing_said")
 
 
 async def test_a_streamed_answer_brings_its_tokens_and_then_the_whole(talking: Client, llm_stub: LLMStub):

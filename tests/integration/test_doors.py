@@ -41,7 +41,7 @@ CALLERS = {
     "a session": EVERYTHING,
     "a session that is over": {Access.OPEN},
 }
-NAMES = {"user_id": "sam", "model": "assistant"}
+NAMES = {"user_id": "sam", "model": "assistant", "name": "assistant"}
 UNKNOWN = {"nobody", "a wrong key", "a revoked key", "a session that is over"}
 
 

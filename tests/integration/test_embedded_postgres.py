@@ -53,11 +53,13 @@ class App:
         return dsn
 
     def kill_everything(self) -> None:
-        """The service, the guard, the postmaster and its children."""
+        """The service, the guard, the postmaster and its children, before one can notice that another is gone."""
         me = psutil.Process(self.process.pid)
-        for process in [me, *me.children(recursive=True)]:
-            with suppress(psutil.NoSuchProcess):  # a child may have noticed that the postmaster is gone
-                process.kill()
+        everything = [me, *me.children(recursive=True)]
+        for end in (psutil.Process.suspend, psutil.Process.kill):
+            for process in everything:
+                with suppress(psutil.NoSuchProcess):
+                    end(process)
 
     def end(self) -> None:
         self.process.kill()

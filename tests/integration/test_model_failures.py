@@ -6,7 +6,19 @@ import asyncpg
 import pytest
 
 from tests.support import service as services
-from tests.support.llm_stub import Behaviour, LLMStub, cut, rate_limited, refuses, says, sends, silent, web_page
+from tests.support.llm_stub import (
+    Behaviour,
+    LLMStub,
+    chunk,
+    cut,
+    event,
+    rate_limited,
+    refuses,
+    says,
+    sends,
+    silent,
+    web_page,
+)
 from tests.support.service import Client
 from tests.support.service_fixtures import with_model
 
@@ -19,6 +31,15 @@ FAILURES = {
     "rate_limited": (rate_limited("0"), 503, "llm_rate_limited"),
     "silent": (silent, 504, "llm_timeout"),
     "garbage": (sends(b"data: {\xff\xfe\n\n"), 502, "llm_bad_answer"),
+    "tools nobody offered": (
+        sends(
+            event(chunk(tool_calls=[{"index": 0, "id": "1", "function": {"name": "rm", "arguments": "{}"}}])),
+            event(chunk(finish="tool_calls")),
+            event("[DONE]"),
+        ),
+        502,
+        "llm_bad_answer",
+    ),
 }
 
 

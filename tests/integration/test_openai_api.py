@@ -348,7 +348,7 @@ WRONG = (
     ({"max_tokens": 10**400}, "max_tokens"),
     ({"n": 2}, "n"),
     ({"stream": "yes"}, "stream"),
-    ({"stop": [1]}, "stop"),
+    ({"stop": [1]}, "stop[0]"),
     ({"tools": {}}, "tools"),
     ({"stateless": 1}, "stateless"),
     ({"metadata": []}, "metadata"),

@@ -51,9 +51,9 @@ class Client:
         assert status == 200, body
         return body
 
-    async def stream(self, body: dict[str, Any]) -> list[tuple[str, Any]]:
+    async def stream(self, body: dict[str, Any], path: str = "/api/chat") -> list[tuple[str, Any]]:
         """The events of a streamed answer."""
-        async with self.session.post(self.url + "/api/chat", json={**body, "stream": True}) as response:
+        async with self.session.post(self.url + path, json={**body, "stream": True}) as response:
             assert response.content_type == "text/event-stream", await response.text()
             blocks = (await response.text()).strip().split("\n\n")
         return [(block.split("\n")[0][7:], json.loads(block.split("\n")[1][6:])) for block in blocks]
