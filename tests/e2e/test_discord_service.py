@@ -101,7 +101,7 @@ async def test_a_killed_service_answers_what_was_said_meanwhile_once(database: s
 
 
 async def test_a_slow_model_delays_nothing_else_and_sigterm_ends_in_order(database: str) -> None:
-    async with stage(database, times=Times(heartbeat_interval=1.0, heartbeat_tolerance=5.0)) as scene:
+    async with stage(database, times=Times(heartbeat_interval=1.0, heartbeat_tolerance=1.0)) as scene:
         scene.model.will(says("never said", delay=30))
         async with scene.service() as process:
             for number in range(3):

@@ -25,7 +25,7 @@ GAP = 0.1
 
 @pytest.fixture
 async def discord() -> AsyncIterator[DiscordServer]:
-    times = Times(heartbeat_interval=0.4, heartbeat_tolerance=5.0, identify_gap=GAP, send_window=60)
+    times = Times(heartbeat_interval=0.4, heartbeat_tolerance=0.4, identify_gap=GAP, send_window=60)
     async with DiscordServer(times) as server:
         server.rest.limits["POST messages"].size = 1000
         yield server
@@ -217,7 +217,7 @@ async def test_a_zombie_is_replaced_within_two_intervals_and_a_second(
             if events:
                 room.say("noise")
             await asyncio.sleep(0.02)
-        assert time.monotonic() - silent < 2 * 0.4 + 5  # 1 s but for a machine that is busy
+        assert time.monotonic() - silent < 2 * 0.4 + 1
         await discord.until(client.shard.ready.is_set)
     assert discord.gateway.connects[0].client_code == 4000
     assert discord.gateway.connects[1].opened == "resume"

@@ -17,7 +17,7 @@ from tests.support.discord_world import Times
 
 @pytest.fixture
 async def discord() -> AsyncIterator[DiscordServer]:
-    async with DiscordServer(Times(identify_gap=0.1, heartbeat_interval=1.0, heartbeat_tolerance=5.0)) as server:
+    async with DiscordServer(Times(identify_gap=0.1, heartbeat_interval=1.0, heartbeat_tolerance=1.0)) as server:
         server.rest.limits["POST messages"].size = 1000
         yield server
         assert server.breaches == []
