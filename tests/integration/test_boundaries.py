@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
+import asyncpg
 import numpy as np
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from whisperengine.db.ids import new_id
@@ -35,11 +38,26 @@ def talks(draw: st.DrawFn) -> list[tuple[int, bool, str, bool]]:
     return draw(st.lists(turn, min_size=1, max_size=4))
 
 
-def test_a_thousand_interleavings_of_private_and_shared_turns_never_leak(database: str):
+@contextmanager
+def opened(database: str) -> Iterator[tuple[asyncio.Runner, asyncpg.Pool, int]]:
+    """A loop, a pool and an embedding model for a test whose examples share them."""
     with asyncio.Runner() as runner:
         pool = runner.run(open_pool(database, 2))
-        model_id = runner.run(indexing.model_id(pool, "made-up", 384))
-        runner.run(pool.execute("insert into characters (id, name, definition) values (1, 'a', '{}')"))
+        try:
+            model_id = runner.run(indexing.model_id(pool, "made-up", 384))
+            runner.run(pool.execute("insert into characters (id, name, definition) values (1, 'a', '{}')"))
+            yield runner, pool, model_id
+        finally:
+            runner.run(pool.close())
+
+
+def marker_of(who: int, shared: bool, number: int) -> str:
+    """Words of its own for each: recall folds texts of the same words into one, and 1-0 has the words of 0-1."""
+    return f"{'shared' if shared else 'private'}-{who}-turn{number}"
+
+
+def test_a_thousand_interleavings_of_private_and_shared_turns_never_leak(database: str):
+    with opened(database) as (runner, pool, model_id):
 
         @settings(max_examples=1000, deadline=None, database=None, suppress_health_check=list(HealthCheck))
         @given(talks())
@@ -47,22 +65,18 @@ def test_a_thousand_interleavings_of_private_and_shared_turns_never_leak(databas
             runner.run(check(pool, model_id, talk))
 
         never_leaks()
-        runner.run(pool.close())
 
 
 def test_what_two_who_are_joined_had_said_in_private_never_leaks(database: str):
-    with asyncio.Runner() as runner:
-        pool = runner.run(open_pool(database, 2))
-        model_id = runner.run(indexing.model_id(pool, "made-up", 384))
-        runner.run(pool.execute("insert into characters (id, name, definition) values (1, 'a', '{}')"))
+    with opened(database) as (runner, pool, model_id):
 
         @settings(max_examples=20, deadline=None, database=None, suppress_health_check=list(HealthCheck))
         @given(talks(), talks())
+        @example([(1, True, "sister", False)], [(0, True, "sister", False)])
         def never_leaks(before: list[tuple[int, bool, str, bool]], after: list[tuple[int, bool, str, bool]]) -> None:
             runner.run(check_joined(pool, model_id, before, after))
 
         never_leaks()
-        runner.run(pool.close())
 
 
 async def check_joined(pool, model_id: int, before, after) -> None:
@@ -73,7 +87,7 @@ async def check_joined(pool, model_id: int, before, after) -> None:
         for who, shared, subject, is_fact in talk:
             person = await people.resolve(pool, "test", names[who])
             place = Place(person.user_id, 1, "guild" if shared else "dm", shared)
-            marker = f"{'shared' if shared else 'private'}-{who}-{len(told)}"
+            marker = marker_of(who, shared, len(told))
             told.append((who, marker))
             await turn(pool, model_id, place, f"My {subject} is {marker}", is_fact, subject, marker)
 
@@ -102,7 +116,7 @@ async def check(pool, model_id: int, talk: list[tuple[int, bool, str, bool]]) ->
     persons = [await people.resolve(pool, "test", f"{base}:{number}") for number in range(2)]
     for number, (who, shared, subject, is_fact) in enumerate(talk):
         place = Place(persons[who].user_id, 1, "guild" if shared else "dm", shared)
-        marker = f"{'shared' if shared else 'private'}-{who}-{number}"
+        marker = marker_of(who, shared, number)
         await turn(pool, model_id, place, f"My {subject} is {marker}", is_fact, subject, marker)
     for who, person in enumerate(persons):
         for shared in (True, False):
