@@ -2,9 +2,9 @@
 
     python bench/chaos.py [--seconds 600] [--people 20]
 
-Two replicas as processes, one embedded PostgreSQL behind a TCP door, a model that takes 0.3 s. People send each message
-until it is answered, with the same key, to whichever replica is there. What a fault costs is the longest that anybody
-waited for an answer, retries and the model's 0.3 s included, until everybody was served again.
+Two replicas as processes, one embedded PostgreSQL behind a line that can be cut, a model that takes 0.3 s. People send
+each message until it is answered, with the same key, to whichever replica is there. What a fault costs is the longest
+that anybody waited for an answer, retries and the model's 0.3 s included, until everybody was served again.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ import aiohttp
 import asyncpg
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from tests.support.line import Line, by_way_of, line_to, socket_of
 from tests.support.llm_stub import LLMStub, says
 from tests.support.service import REPOSITORY, Process
-from tests.support.tcp_proxy import TCPProxy, door
 from whisperengine.db import migrate
 from whisperengine.db.embedded import EmbeddedPostgres
 
@@ -45,7 +45,7 @@ Fault = Callable[[], Awaitable[None]]
 class World:
     """The service with its parts, and the people who use it."""
 
-    def __init__(self, home: Path, postgres: EmbeddedPostgres, dsn: str, proxy: TCPProxy, stub: LLMStub) -> None:
+    def __init__(self, home: Path, postgres: EmbeddedPostgres, dsn: str, proxy: Line, stub: LLMStub) -> None:
         self.home, self.postgres, self.dsn, self.proxy = home, postgres, dsn, proxy
         self.answers: dict[str, dict[str, str]] = defaultdict(dict)
         self.served: dict[str, float] = {}
@@ -54,7 +54,7 @@ class World:
         self.replicas = [
             Process(
                 home / "replica",
-                DATABASE_URL=proxy.dsn,
+                DATABASE_URL=by_way_of(dsn, proxy),
                 LLM_CLIENT_TYPE="local",
                 LLM_CHAT_API_URL=stub.url,
                 LLM_CHAT_MODEL="stub-model",
@@ -115,7 +115,7 @@ class World:
         table = f"chaos_{number}"
         (files / f"{number:04}_{table}.sql").write_text(f"create table {table} (id int); select pg_sleep(2);\n")
         command = (sys.executable, "-m", "whisperengine", "migrate", "--directory", str(files), "up")
-        environ = {**self.replicas[0].environ, "DATABASE_URL": self.proxy.dsn}
+        environ = {**self.replicas[0].environ, "DATABASE_URL": by_way_of(self.dsn, self.proxy)}
         process = await asyncio.create_subprocess_exec(
             *command, cwd=REPOSITORY, env=environ, stdout=asyncio.subprocess.PIPE
         )
@@ -168,7 +168,7 @@ async def run(seconds: float, people: int, home: Path) -> dict[str, Any]:
     try:
         await migrate.up(dsn)
         await asyncio.to_thread(shutil.copytree, REPOSITORY / "sql", home / "sql")
-        async with door(dsn) as proxy, stub.serving(), aiohttp.ClientSession() as session:
+        async with line_to(socket_of(dsn)) as proxy, stub.serving(), aiohttp.ClientSession() as session:
             world = World(home, postgres, dsn, proxy, stub)
             await asyncio.gather(*(replica.start() for replica in world.replicas))
             until = time.monotonic() + seconds

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import asyncpg
 import psutil
 
-from tests.faults.line import Line
+from tests.support.line import Line
 from tests.faults.model import WRONG
 from tests.faults.world import World
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import asyncpg
 import pytest
 
-from tests.faults.line import Line, by_way_of, line_to, socket_of
+from tests.support.line import Line, by_way_of, line_to, socket_of
 from tests.support.service import Client
 from whisperengine.db import listening as listening_module
 from whisperengine.db import pool as pools

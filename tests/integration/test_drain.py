@@ -12,9 +12,9 @@ import aiohttp
 import asyncpg
 import pytest
 
+from tests.support.line import Line, by_way_of, line_to, socket_of
 from tests.support.llm_stub import LLMStub, chunk, event, says, sends
 from tests.support.service import Client, Process
-from tests.support.tcp_proxy import TCPProxy, door
 
 BRIEF = sends(*(part for number in range(20) for part in (event(chunk(f"{number} ")), 0.05)), event("[DONE]"))
 """An answer of one second."""
@@ -130,15 +130,15 @@ async def test_a_second_signal_ends_at_once(started: Callable, llm_stub: LLMStub
 
 
 @pytest.fixture
-async def proxy(database: str) -> AsyncIterator[TCPProxy]:
-    async with door(database) as proxy:
+async def proxy(database: str) -> AsyncIterator[Line]:
+    async with line_to(socket_of(database)) as proxy:
         yield proxy
 
 
 async def test_while_the_database_is_away_every_request_is_told_when_to_come_again_and_then_all_goes_on(
-    started: Callable, llm_stub: LLMStub, database: str, proxy: TCPProxy
+    started: Callable, llm_stub: LLMStub, database: str, proxy: Line
 ):
-    process = await started(DATABASE_URL=proxy.dsn)
+    process = await started(DATABASE_URL=by_way_of(database, proxy))
     async with aiohttp.ClientSession() as session:
         client = Client(session, process.url)
         llm_stub.will(says("Hello."))
