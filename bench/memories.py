@@ -16,6 +16,10 @@ from whisperengine.db.ids import id_at, new_id
 from whisperengine.memory.terms import search_text
 
 VOCABULARY = 20_000
+SITTING = 40
+"""Messages of one session. The first session is that of the turns which made the person, the last that of those to come:
+no two messages have one place.
+"""
 REPOSITORY = Path(__file__).parents[1]
 BATCH = 5_000
 
@@ -28,7 +32,8 @@ stored as (
          'neutral', 0, terms, length(terms)
   from given
 ), counted as (
-  update conversations c set messages = c.messages + g.n, terms = c.terms + g.total, session = g.session
+  update conversations c set messages = c.messages + g.n, terms = c.terms + g.total,
+    session = g.session + 1, place = 0
   from (select user_id, character_id, count(*) as n, sum(length(terms)) as total, max(session) as session
         from given group by 1, 2) g
   where c.user_id = g.user_id and c.character_id = g.character_id
@@ -184,8 +189,8 @@ def _rows(owners, order, begin: int, start: datetime, step: timedelta, words: Wo
             character_id,
             id_at(said_at) + (new_id() & 0x3FFFFF),
             "person" if position % 2 else "character",
-            position // 2000 + 1,
-            position % 2000,
+            position // SITTING + 2,
+            position % SITTING,
             said_at,
             text,
             search_text(text),
