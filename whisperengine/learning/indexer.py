@@ -25,6 +25,8 @@ GATHER_SECONDS = 0.02
 SWEEP_SECONDS = 60.0
 
 Key = tuple[int, int, int]
+Written = tuple[Key, str, Reading, EmotionReading | None]
+"""An answer (user_id, character_id, message_id), its text, and what was read from it so far."""
 
 
 def to_read(model_id: int, reading: Reading, feeling: EmotionReading) -> Read:
@@ -40,17 +42,17 @@ class Indexer:
 
     def __init__(self, pool: asyncpg.Pool, encoder: Encoder, feelings: Feelings, model_id: int) -> None:
         self._pool, self._encoder, self._feelings, self._model_id = pool, encoder, feelings, model_id
-        self._queue: asyncio.Queue[tuple[Key, str, Reading]] = asyncio.Queue(QUEUE_LIMIT)
+        self._queue: asyncio.Queue[Written] = asyncio.Queue(QUEUE_LIMIT)
         self._recalled: list[Key] = []
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name="indexer")
 
-    def add(self, key: Key, text: str, reading: Reading) -> None:
-        """Take a stored answer's reading, to be written soon."""
+    def add(self, key: Key, text: str, reading: Reading, feeling: EmotionReading | None = None) -> None:
+        """Take a stored answer's reading, to be written soon. The feeling is read then, unless it is known."""
         if not self._queue.full():
-            self._queue.put_nowait((key, text, reading))
+            self._queue.put_nowait((key, text, reading, feeling))
 
     def note_recalled(self, keys: Sequence[Key]) -> None:
         """Take note of memories that were shown to the model, to be counted soon. Forgotten when too many wait."""
@@ -83,7 +85,7 @@ class Indexer:
                 )
                 sweep_at = clock() + 2.0
 
-    async def _next(self, until: float) -> tuple[Key, str, Reading] | None:
+    async def _next(self, until: float) -> Written | None:
         """The first that waits; None when there is none until then (loop time)."""
         try:
             # Not wait_for, which before Python 3.12 can lose a cancellation that comes as its time ends.
@@ -92,15 +94,15 @@ class Indexer:
         except TimeoutError:
             return None
 
-    def _take(self) -> list[tuple[Key, str, Reading]]:
+    def _take(self) -> list[Written]:
         return [self._queue.get_nowait() for _ in range(min(BATCH - 1, self._queue.qsize()))]
 
-    async def _write(self, items: Sequence[tuple[Key, str, Reading]]) -> None:
-        keys, texts, readings = zip(*items, strict=True)
-        feelings = await self._feelings.read(texts, readings)
+    async def _write(self, items: Sequence[Written]) -> None:
+        unread = [(text, reading) for _, text, reading, feeling in items if feeling is None]
+        found = iter(await self._feelings.read([text for text, _ in unread], [reading for _, reading in unread]))
         reads = [
-            (key, to_read(self._model_id, reading, feeling))
-            for key, reading, feeling in zip(keys, readings, feelings, strict=True)
+            (key, to_read(self._model_id, reading, next(found) if feeling is None else feeling))
+            for key, _, reading, feeling in items
         ]
         await indexing.store_reads(self._pool, reads)
         recalled, self._recalled = self._recalled, []
@@ -110,5 +112,5 @@ class Indexer:
         while items := await indexing.pending(self._pool, BATCH):
             texts = [text for *_, text in items]
             readings = await self._encoder.read(texts)
-            await self._write([((u, c, m), text, r) for (u, c, m, text), r in zip(items, readings, strict=True)])
+            await self._write([((u, c, m), text, r, None) for (u, c, m, text), r in zip(items, readings, strict=True)])
             log.info("%d messages indexed that had been waiting", len(items))
