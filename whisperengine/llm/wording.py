@@ -5,8 +5,8 @@ from __future__ import annotations
 NOTICE = (
     "One thing you should know: no language model is connected to me yet, so I can listen, remember and quote, but not "
     "really converse. To change that, start Ollama on this machine (`ollama pull llama3.2`; I find it by myself), or "
-    "set LLM_CHAT_API_URL to any OpenAI-compatible address, with LLM_CHAT_MODEL and LLM_CHAT_API_KEY where it needs "
-    "them, and start me again."
+    "name any OpenAI-compatible endpoint: under Settings on my page, with `whisperengine settings set llm.url URL`, or "
+    "in LLM_CHAT_API_URL before I start."
 )
 
 MONTHS = (
