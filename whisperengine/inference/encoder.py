@@ -114,7 +114,8 @@ class Encoder:
     ) -> None:
         self.model_name = model_name
         self.dimensions = other.dimensions if other else DIMENSIONS
-        self._session, self._tokenizer, self._other = session, tokenizer, other
+        self._session: ort.InferenceSession | None = session
+        self._tokenizer, self._other = tokenizer, other
         self._outputs = [output.name for output in session.get_outputs()]
         self._loop = asyncio.get_running_loop()
         self._small, self._large = _Lane(), _Lane()
@@ -157,6 +158,8 @@ class Encoder:
             self._closed = True
             self._changed.notify()
         await asyncio.to_thread(self._worker.join)
+        # Tens of megabytes, which would wait for the collector of cycles otherwise.
+        self._session = self._other = None
         waiting = [call for lane in (self._small, self._large) for call in lane.calls]
         waiting += [item.call for lane in (self._small, self._large) for item in lane.items]
         _fail(waiting, EncoderError("The encoder was closed before the text was read. Restart the service."))
@@ -203,6 +206,7 @@ class Encoder:
     def _run(self, run: Sequence[_Item]) -> list[Reading]:
         embeddings, emotions = None, np.empty((len(run), 0), np.float32)
         if not self._other or EMOTION in self._outputs:
+            assert self._session
             results = self._session.run(self._outputs, feed([item.ids for item in run]))
             found = dict(zip(self._outputs, map(np.asarray, results), strict=True))
             embeddings, emotions = found[EMBEDDING], found.get(EMOTION, emotions)
