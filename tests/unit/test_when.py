@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from whisperengine.memory.when import READ_CHARS, Span, dates_told, spans_in, without_time_words
-from whisperengine.memory.when_calendar import easter
+from whisperengine.memory.when.calendar import easter
 
 ZONE = "Europe/Berlin"
 NOW = datetime(2026, 6, 17, 15, 0, tzinfo=ZoneInfo(ZONE))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
-from whisperengine.memory.when_calendar import (
+from whisperengine.memory.when.calendar import (
     CLOCK,
     DAY,
     LONG_AGO,
@@ -21,7 +21,7 @@ from whisperengine.memory.when_calendar import (
     later,
     whole,
 )
-from whisperengine.memory.when_words import AMOUNT, SAID, TALKED, Moment, Named, amount, form, lowered
+from whisperengine.memory.when.words import AMOUNT, SAID, TALKED, Moment, Named, amount, form, lowered
 
 RECENT_DAYS, OTHER_DAYS, JUST_NOW = 30, 14, timedelta(minutes=10)
 

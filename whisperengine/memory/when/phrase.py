@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from whisperengine.memory.when_calendar import (
+from whisperengine.memory.when.calendar import (
     CLOCK,
     DAY,
     MONTH,
@@ -23,8 +23,8 @@ from whisperengine.memory.when_calendar import (
     share,
     whole,
 )
-from whisperengine.memory.when_sentence import tells_habit, tenses
-from whisperengine.memory.when_words import AMOUNT, Moment, Named, amount, lowered
+from whisperengine.memory.when.sentence import tells_habit, tenses
+from whisperengine.memory.when.words import AMOUNT, Moment, Named, amount, lowered
 
 LISTING = frozenset(("and", "or"))
 _ONLY_IN_RANGES = LISTING | {"to", "through", "between"}
@@ -70,7 +70,7 @@ _AWAY_SPARE = {"day": 0, "week": 3, "month": 15, "year": 182}
 class Phrase:
     """Words text[at:to] for one time, as "5 pm on Tuesday last week".
 
-    `lead` is the preposition before them, `share` the part of it that is meant (see `when_calendar.share`); `count` and
+    `lead` is the preposition before them, `share` the part of it that is meant (see `calendar.share`); `count` and
     `unit` stand before "before" and "after" ("two weeks before Easter").
     """
 

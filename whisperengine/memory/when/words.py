@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from zoneinfo import ZoneInfo
 
-from whisperengine.memory.when_calendar import Cycle, Period
+from whisperengine.memory.when.calendar import Cycle, Period
 
 MOST = 40
 """A text that names more times than this is not read further: it is no question, and hardly a message."""

@@ -32,15 +32,15 @@ from datetime import UTC, datetime, timedelta
 from itertools import zip_longest
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from whisperengine.memory import when_dates, when_relative
-from whisperengine.memory.when_calendar import LONG_AGO, Period
-from whisperengine.memory.when_phrase import LISTING, Phrase, is_time, lean, meant, phrases_of
-from whisperengine.memory.when_words import Moment, named_in
+from whisperengine.memory.when import dates, relative
+from whisperengine.memory.when.calendar import LONG_AGO, Period
+from whisperengine.memory.when.phrase import LISTING, Phrase, is_time, lean, meant, phrases_of
+from whisperengine.memory.when.words import Moment, named_in
 
 READ_CHARS = 8_000
 """No more of a text is read."""
 
-_FORMS = (*when_relative.FORMS, *when_dates.FORMS)
+_FORMS = (*relative.FORMS, *dates.FORMS)
 _RANGES = {"between": ("and",), "from": ("to", "until", "till", "through")}
 _A_MOMENT = timedelta(microseconds=1)
 

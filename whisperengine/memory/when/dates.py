@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from whisperengine.memory.when_calendar import (
+from whisperengine.memory.when.calendar import (
     CLOCK,
     DAY,
     MONTH,
@@ -27,7 +27,7 @@ from whisperengine.memory.when_calendar import (
     every_weekend,
     unit_of,
 )
-from whisperengine.memory.when_words import SAID, Moment, Named, form, lowered, words
+from whisperengine.memory.when.words import SAID, Moment, Named, form, lowered, words
 
 _BOUNDS = "since before after until till by from between and to through"
 _ON = words(f"on for around about {_BOUNDS}")
