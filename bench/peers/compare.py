@@ -29,9 +29,17 @@ import psutil
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parents[1]))
 from bench.locomo import load
+from bench.peers import ceiling
 from bench.peers.contenders import Contender, contenders, model_folder
 
-NAMES = ("whisperengine", "mem0 (qdrant)", "mem0 (pgvector)", "mem0 (pgvector, no extraction)", "fastapi baseline")
+NAMES = (
+    "whisperengine",
+    ceiling.NAME,
+    "mem0 (qdrant)",
+    "mem0 (pgvector)",
+    "mem0 (pgvector, no extraction)",
+    "fastapi baseline",
+)
 
 
 @dataclass(frozen=True)
@@ -169,7 +177,7 @@ def report(rows: dict[str, dict[str, float]]) -> None:
         print(f"{key:24}" + "".join(f"{row[key]:32.1f}" for row in rows.values()))
     if ours:
         for name, row in rows.items():
-            print(f"turn of {name}: {row['turn_p50_ms'] / ours['turn_p50_ms']:.1f} times ours")
+            print(f"turn of {name}: {row['turn_p50_ms'] / ours['turn_p50_ms']:.2f} times ours")
     print(
         json.dumps(
             {"bench": "peers", "cores": os.cpu_count(), "memory_gb": psutil.virtual_memory().total >> 30, **rows}

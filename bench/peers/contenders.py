@@ -15,6 +15,8 @@ from pathlib import Path
 import aiohttp
 import psutil
 
+from bench.peers import ceiling
+from bench.peers.ceiling import Ceiling
 from whisperengine import config as configuration
 from whisperengine.db.embedded import EmbeddedPostgres
 from whisperengine.inference import graph, models, safetensors
@@ -73,8 +75,13 @@ def contenders(python: str, model: Path, folder: Path) -> dict[str, Contender]:
 
         return tell, ask
 
+    async def raw(contender: Contender, stack: AsyncExitStack, stub: str) -> tuple[Tell, Ask]:
+        opened = await Ceiling.open(stack, await postgres(contender, stack), stub)
+        return opened.tell, opened.ask
+
     return {
         "whisperengine": Contender(whisperengine, folder / "whisperengine"),
+        ceiling.NAME: Contender(raw, folder / "raw"),
         "mem0 (qdrant)": Contender(mem0("qdrant", "infer"), folder / "mem0-qdrant"),
         "mem0 (pgvector)": Contender(mem0("pgvector", "infer"), folder / "mem0-pgvector"),
         "mem0 (pgvector, no extraction)": Contender(mem0("pgvector", "verbatim"), folder / "mem0-verbatim"),

@@ -117,7 +117,7 @@ class Recollection:
 # Look-ups by key are written as laterals with OFFSET 0: joined plainly, a planner that has no statistics yet turns them
 # into nested
 # loops over whole CTEs (2 s instead of 10 ms were measured on a database that was minutes old).
-_RECALL = f"""
+STATEMENT = f"""
 with near as materialized (
   select unnest($11::bigint[]) as message_id union all (
     select e.message_id from embeddings e
@@ -236,7 +236,7 @@ async def recall(
     """
     shortlist = sketches.nearest(place, embedding) if sketches else Shortlist()
     row = await pool.fetchrow(
-        _RECALL,
+        STATEMENT,
         place.user_id,
         place.character_id,
         model_id,
