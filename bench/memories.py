@@ -17,8 +17,8 @@ from whisperengine.memory.terms import search_text
 
 VOCABULARY = 20_000
 SITTING = 40
-"""Messages of one session. The first session is that of the turns which made the person, the last that of those to come:
-no two messages have one place.
+"""Messages of one session. The first session is that of the turns which made the person, the last that of those to
+come: no two messages have one place.
 """
 REPOSITORY = Path(__file__).parents[1]
 BATCH = 5_000

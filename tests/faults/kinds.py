@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import asyncpg
 import psutil
 
-from tests.support.line import Line
 from tests.faults.model import WRONG
 from tests.faults.world import World
+from tests.support.line import Line
 
 FILES_LEFT = 2
 

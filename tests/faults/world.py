@@ -17,9 +17,9 @@ import aiohttp
 import psutil
 
 from tests.faults.invariants import broken, settled
-from tests.support.line import Line, by_way_of, line_to, socket_of
 from tests.faults.model import Model
 from tests.faults.people import Person
+from tests.support.line import Line, by_way_of, line_to, socket_of
 from tests.support.llm_stub import LLMStub
 from tests.support.service import Process
 from whisperengine.db import migrate
