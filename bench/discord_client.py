@@ -1,12 +1,9 @@
-"""The Discord client with Discord's real times, and beside discord.py.
+"""The Discord client alone, with Discord's real times.
 
-    python bench/discord_client.py [--only cpu|times|crowd] [--events 10000] [--dsn DSN]
+    python bench/discord_client.py
 
-Each scenario has a strict server of its own on loopback; they run side by side because they mostly wait. The CPU
-figures are taken alone,
-three rounds each in turn, of whole processes: for ours the complete service with its database (an embedded one unless
---dsn names one
-with all migrations applied). Prints a table and one JSON line.
+Each scenario has a strict server of its own on loopback; they run side by side because they mostly wait. Prints a table
+and one JSON line. The whole service is measured by discord_service.py.
 """
 
 from __future__ import annotations
@@ -15,29 +12,22 @@ import argparse
 import asyncio
 import json
 import random
-import statistics
 import sys
-import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
-
-import psutil
 
 ROOT = Path(__file__).parents[1]
 sys.path[0] = str(ROOT)
 from tests.support.discord_client import EchoClient, running
 from tests.support.discord_server import DiscordServer
 from tests.support.discord_world import Times
-from whisperengine.db import migrate
-from whisperengine.db.embedded import EmbeddedPostgres
 from whisperengine.discord.link import PRESENCE
 from whisperengine.discord.pace import Timing
 
 FAULT_SECONDS = 45.0
-ROUNDS = 3
 Rows = list[tuple[str, str, str, bool]]
 
 
@@ -182,125 +172,9 @@ async def real_times() -> Rows:
     return [row for rows in await asyncio.gather(*work) for row in rows]
 
 
-@asynccontextmanager
-async def child(module: str, *arguments: str) -> AsyncIterator[psutil.Process]:
-    running = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", module, *arguments, cwd=ROOT, stderr=asyncio.subprocess.DEVNULL
-    )
-    try:
-        yield psutil.Process(running.pid)
-    finally:
-        if running.returncode is None:
-            running.kill()
-        await running.wait()
-
-
-def seconds_of(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return times.user + times.system
-
-
-@asynccontextmanager
-async def crowd_server() -> AsyncIterator[tuple[DiscordServer, list[str], str, str]]:
-    """(server, 50 channels, a person, how the person calls the bot)."""
-    async with DiscordServer(Times(), house_rules=False) as discord:
-        bot = discord.world.add_bot("token", "Elena")
-        _, channels = discord.world.add_guild("Reef", 50)
-        discord.gateway.shutdown_expected = True
-        yield discord, channels, discord.world.add_user("Anna"), f"<@{bot.id}> "
-
-
-def ours(discord: DiscordServer, dsn: str, mode: str) -> Any:
-    arguments = ("--dsn", dsn, "--base", discord.base, "--mode", mode, "--real-times")
-    return child("tests.support.discord_process", *arguments)
-
-
-def theirs(discord: DiscordServer) -> Any:
-    gateway = f"ws://127.0.0.1:{discord.port}/gateway"
-    return child("tests.support.discord_py_client", "--base", discord.base, "--gateway", gateway, "--count-only")
-
-
-async def cpu_of(start: Callable[[DiscordServer], Any], events: int) -> float:
-    """CPU seconds of a process that hears `events` messages which are not for it."""
-    async with crowd_server() as (discord, channels, person, call), start(discord) as process:
-        await discord.until(lambda: discord.gateway.connects and discord.gateway.connects[-1].ready_at, 60)
-        discord.world.say(channels[0], person, call + "warm")
-        await discord.until(lambda: len(discord.world.posted()) == 1, 30)
-        await asyncio.sleep(1)
-        before = seconds_of(process)
-        for number in range(events):
-            discord.world.say(channels[number % 50], person, f"message {number} about the reef and the weather")
-            if number % 100 == 99:
-                await asyncio.sleep(0.02)
-        discord.world.say(channels[0], person, call + "done?")
-        await discord.until(lambda: len(discord.world.posted()) == 2, 120)
-        return seconds_of(process) - before
-
-
-async def side_by_side(dsn: str, events: int) -> Rows:
-    mine, others = [], []
-    for _ in range(ROUNDS):
-        mine.append(await cpu_of(lambda discord: ours(discord, dsn, "mention"), events))
-        others.append(await cpu_of(theirs, events))
-    ratio = statistics.median(mine) / statistics.median(others)
-    said = f"{statistics.median(mine):.2f} s, discord.py {statistics.median(others):.2f} s: {ratio:.2f}"
-    return [(f"CPU of {events} events", said, "<= 0.5", ratio <= 0.5)]
-
-
-async def crowd(dsn: str) -> Rows:
-    async with crowd_server() as (discord, channels, person, _), ours(discord, dsn, "all") as process:
-        await discord.until(lambda: discord.gateway.connects and discord.gateway.connects[-1].ready_at, 60)
-        await asyncio.sleep(1)
-        before = process.memory_info().rss
-        began = time.monotonic()
-        for number in range(1000):
-            discord.world.say(channels[number % 50], person, str(number))
-            await asyncio.sleep(max(0.0, began + number / 100 - time.monotonic()))
-        highest = before
-        while len(discord.world.posted()) < 1000 and time.monotonic() - began < 120:
-            highest = max(highest, process.memory_info().rss)
-            await asyncio.sleep(0.2)
-        took = time.monotonic() - began
-        await asyncio.sleep(2)
-        answers = sorted(message["content"] for message in discord.world.posted())
-        grown = (highest - before) / 2**20
-        once = answers == sorted(f"answer to {number}" for number in range(1000))
-    good = once and not discord.breaches and grown < 50
-    said = f"{'each once' if once else f'{len(answers)} answers'} in {took:.0f} s, +{grown:.0f} MB"
-    return [("1,000 messages in 10 s, 50 channels", said, "each once, bounded", good)]
-
-
-@asynccontextmanager
-async def database(dsn: str) -> AsyncIterator[str]:
-    if dsn:
-        yield dsn
-        return
-    with tempfile.TemporaryDirectory() as home:
-        Path(home).chmod(0o711)
-        server = EmbeddedPostgres(Path(home))
-        dsn = await asyncio.to_thread(server.start)
-        try:
-            await migrate.up(dsn, wait=0, lock_timeout=60, report=lambda _: None)
-            yield dsn
-        finally:
-            await asyncio.to_thread(server.stop)
-
-
 async def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", choices=("cpu", "times", "crowd"))
-    parser.add_argument("--events", type=int, default=10_000)
-    parser.add_argument("--dsn", default="")
-    arguments = parser.parse_args()
-    rows: Rows = []
-    if arguments.only in (None, "times"):
-        rows += await real_times()
-    if arguments.only != "times":
-        async with database(arguments.dsn) as dsn:
-            if arguments.only in (None, "crowd"):
-                rows += await crowd(dsn)
-            if arguments.only in (None, "cpu"):
-                rows += await side_by_side(dsn, arguments.events)
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    rows = await real_times()
     for name, said, bar, good in rows:
         print(f"{name:36} {said:58} {bar:24} {'ok' if good else 'MISSED'}")
     print(json.dumps({name: {"measured": said, "bar": bar, "ok": good} for name, said, bar, good in rows}))

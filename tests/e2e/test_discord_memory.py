@@ -64,6 +64,9 @@ async def test_what_is_said_in_private_stays_there_and_memory_follows_edits_and_
         scene.discord.delete(answer["id"])
         await until(scene, "lighthouse", 0)
         assert await scene.fetch("select emoji from reactions") == []
+        # Who leaves a server is remembered.
+        leaves = {"guild_id": scene.guild, "user": scene.discord.world.users[scene.anna]}
+        scene.discord.world.dispatch(scene.session(scene.bot), "GUILD_MEMBER_REMOVE", leaves)
         assert await recalls(scene, scene.dm, "windmill")
         assert not await recalls(scene, scene.room, "windmill")
         scene.discord.delete(told)
@@ -80,10 +83,13 @@ async def test_commands_show_and_change_what_is_kept(database: str) -> None:
         theirs = scene.say("The reef party is on Friday at the pier.", scene.room, scene.ben)
         await scene.ask(scene.call + "What is my brother doing?", scene.room)
         await scene.ask("What does my brother repair?")
+        explained = scene.discord.world.posted(scene.dm)[-1]["id"]
+        # What was posted is noted a moment after it can be seen, and before what comes next in its channel.
+        await scene.ask("!ping")
 
         assert "tomatoes on the balcony" in await scene.use("memory show")
         assert "repairs old radios" in (await scene.use("memory search", text="radios brother")).splitlines()[0]
-        why = await scene.use("Why did you say that?", target=scene.discord.world.posted(scene.dm)[-1]["id"])
+        why = await scene.use("Why did you say that?", target=explained)
         assert "repairs old radios" in why
         assert "tomatoes" not in await scene.use("memory show", who=scene.ben)
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.support.discord_garbage import GARBAGE
-from tests.support.discord_service import echo, stage
+from tests.support.discord_service import change, echo, stage
 from tests.support.discord_world import Times
 from tests.support.llm_stub import says
-from tests.support.service import Client
 
 RESUMED = ("4000", "1000", "1001", "none", "reset", "op 7", "op 9 true")
 ANEW = ("op 9 false", "4003", "4007", "4009")
@@ -38,19 +36,6 @@ async def test_however_a_connection_ends_each_message_is_answered_once(database:
         opened = [(connect.opened, connect.path) for connect in connects[len(names) :]]
     assert opened.count(("resume", "/resume")) == len(RESUMED)
     assert opened.count(("identify", "/gateway")) == len(ANEW)
-
-
-async def test_garbage_and_answers_that_discord_loses_cost_no_message(database: str) -> None:
-    async with stage(database) as scene, scene.service():
-        # Every kind is tried against the client; some make it reconnect, which takes its time.
-        for number, payload in enumerate(GARBAGE[::8]):
-            await scene.discord.gateway.send_raw(payload)
-            assert await scene.ask(f"still there, {number}?") == f"answer to still there, {number}?"
-        for fault in ("502-after", "drop-after", "500"):
-            scene.discord.rest.fail("POST", "/messages$", fault)
-            assert await scene.ask(f"despite {fault}") == f"answer to despite {fault}"
-        await scene.ask("the end")
-        assert sum(text.startswith("answer to despite") for text in scene.posted()) == 3
 
 
 async def test_bots_that_discord_refuses_stand_still_and_the_api_lives(database: str) -> None:
@@ -146,8 +131,3 @@ async def test_bots_start_stop_and_change_with_the_settings(database: str) -> No
             await change(client, {"discord.token": None, "discord.tokens": None})
             await scene.discord.until(lambda: [each.client_code for each in connects].count(1000) == 2)
             await scene.until_bots(client, lambda bots: not bots)
-
-
-async def change(client: Client, changes: dict[str, object]) -> None:
-    status, body, _ = await client.request("PATCH", "/api/settings", json={"changes": changes})
-    assert status == 200, body

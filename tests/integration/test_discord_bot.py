@@ -388,7 +388,7 @@ async def test_prefix_commands_still_answer(
 async def test_several_characters_speak_through_their_own_bots(
     database: str, discord: DiscordServer, reef: Reef, heart: StubHeart
 ) -> None:
-    from whisperengine.discord.bot import Options
+    from whisperengine.discord.context import Options
     from whisperengine.discord.service import Account
 
     marcus = discord.world.add_bot("token-2", "MarcusBot")
@@ -408,7 +408,7 @@ async def test_several_characters_speak_through_their_own_bots(
 async def test_one_wrong_token_leaves_the_other_bot_running(
     database: str, discord: DiscordServer, reef: Reef, heart: StubHeart
 ) -> None:
-    from whisperengine.discord.bot import Options
+    from whisperengine.discord.context import Options
     from whisperengine.discord.service import Account
 
     discord.world.add_bot("old", "OldBot").revoked = True

@@ -13,7 +13,8 @@ from tests.support.discord_rest import Interaction
 from tests.support.discord_server import DiscordServer
 from tests.support.discord_world import EPOCH_MS
 from whisperengine.discord.commands import DEFINITIONS, WHY, synchronise
-from whisperengine.discord.rest import Rest, client_session
+from whisperengine.discord.rest import Rest
+from whisperengine.discord.transport import client_session
 from whisperengine.errors import LLMTimeout
 
 MANAGER = str(1 << 5)
@@ -120,6 +121,21 @@ async def test_export_comes_as_a_file_and_erasing_forgets_the_traces(
     assert heart.heard[-1].character == "elena"
 
 
+async def test_who_is_erased_while_an_answer_is_on_its_way_leaves_no_trace(
+    database: str, discord: DiscordServer, reef: Reef, heart: StubHeart
+) -> None:
+    async with bots(database, discord, heart):
+        heart.delay = 1.0
+        asked = reef.say("hello", where=reef.dm)
+        await discord.until(lambda: bool(heart.heard))
+        await use(reef, command("forget-me", confirm=True))
+        await reef.posts(1)
+        await use(reef, command("help"))
+        discord.edit(asked, "hello you")
+        await use(reef, command("help"))
+    assert heart.calls == [("erase", reef.anna)]
+
+
 async def test_people_and_channels_choose_their_character(
     database: str, discord: DiscordServer, reef: Reef, heart: StubHeart
 ) -> None:
@@ -152,11 +168,13 @@ async def test_managers_set_mode_and_slowness_of_channel_and_server(
     async with bots(database, discord, heart):
         for data in (command("config mode", mode="all", where="server"), command("config mode", mode="off")):
             await use(reef, data, permissions=MANAGER)
+        assert text(await use(reef, command("config channels"))) == f"<#{reef.channel}>: off"
         reef.say(reef.call + "are you off?")
         reef.say("anyone?", where=reef.other)
         await reef.posts(1)
         shown = await use(reef, command("config mode", mode="default"), permissions=MANAGER)
         assert text(shown).startswith("Mode: all")
+        assert text(await use(reef, command("config channels"))) == "Every channel is as the server is."
         shown = await use(reef, command("config slow", seconds=30), permissions=MANAGER)
         assert "Slow mode: 30 s" in text(shown)
     assert heart.texts() == ["anyone?"]
@@ -205,6 +223,9 @@ async def test_commands_on_messages(database: str, discord: DiscordServer, reef:
     async with bots(database, discord, heart):
         asked = reef.say("hello", where=reef.dm)
         await reef.posts(1)
+        # What was posted is noted a moment after it can be seen, and before what comes next in its channel.
+        reef.say("and?", where=reef.dm)
+        await reef.posts(2)
         answer = discord.world.posted()[0]
         said = discord.world.messages[reef.say("the reef is closed", who=reef.ben)]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-import zlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support.discord_client import QUICK, MemoryKeeper, running
-from tests.support.discord_garbage import GARBAGE
+from tests.support.discord_garbage import FRAMES, GARBAGE
 from tests.support.discord_server import DiscordServer
 from tests.support.discord_world import Times
 from whisperengine.discord.gateway import MESSAGE_CONTENT
@@ -236,9 +235,7 @@ async def test_garbage_never_stops_the_next_answer(discord: DiscordServer, room:
     assert discord.breaches == []
 
 
-@pytest.mark.parametrize(
-    "frame", [b"no zlib\x00\x00\xff\xff", zlib.compress(b"{}"), "plain text", '{"op":1,"d":null}'], ids=range(4)
-)
+@pytest.mark.parametrize("frame", FRAMES, ids=range(len(FRAMES)))
 async def test_frames_outside_the_compressed_stream_are_survived(
     discord: DiscordServer, room: Room, frame: Any
 ) -> None:

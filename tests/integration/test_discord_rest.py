@@ -12,7 +12,8 @@ from tests.support.discord_server import DiscordServer
 from tests.support.discord_world import Times
 from whisperengine.discord.buckets import INVALID_BRAKE
 from whisperengine.discord.problems import DiscordPaused, DiscordRefused, DiscordStopped, DiscordUnreachable
-from whisperengine.discord.rest import Rest, client_session
+from whisperengine.discord.rest import Rest
+from whisperengine.discord.transport import client_session
 from whisperengine.errors import ConfigurationError
 
 

@@ -13,7 +13,7 @@ from tests.support.discord_client import QUICK
 from tests.support.discord_heart import StubHeart
 from tests.support.discord_server import DiscordServer
 from tests.support.discord_world import Bot
-from whisperengine.discord.bot import Options
+from whisperengine.discord.context import Options
 from whisperengine.discord.service import Account, Service
 
 

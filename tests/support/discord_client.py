@@ -13,11 +13,13 @@ import aiohttp
 
 from tests.support.discord_server import DiscordServer
 from tests.support.discord_world import Bot
-from whisperengine.discord.gateway import Event, Identified, Shard
+from whisperengine.discord.gateway import Event, Shard
+from whisperengine.discord.keeper import Identified
 from whisperengine.discord.pace import Timing
-from whisperengine.discord.rest import Rest, client_session
+from whisperengine.discord.rest import Rest
 from whisperengine.discord.seen import Seen
 from whisperengine.discord.session import Session
+from whisperengine.discord.transport import client_session
 
 # Times a fiftieth as long as the real ones, except where a busy machine needs a margin: the fake server's gap is then
 # 0.1 s.
@@ -33,6 +35,7 @@ QUICK = Timing(
     invalid_high=0.1,
     sent_too_much=0.1,
     save_every=0.05,
+    refresh=0.5,
 )
 
 

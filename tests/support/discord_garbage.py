@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import Any
 
 GARBAGE: list[Any] = [
@@ -12,3 +13,6 @@ GARBAGE: list[Any] = [
     '{"op":0,"t":"NEW_EVENT","s":null,"d":[1]}', '{"op":9}', "[" * 100_000, b"\xff\xfe\x00", '{"op":11,"d":{"x":1}}',
     '{"op":0,"t":"GUILD_CREATE","s":true,"d":{"channels":"x","roles":9}}', "\u2028" * 50,
 ]  # fmt: skip
+
+FRAMES: list[str | bytes] = [b"no zlib\x00\x00\xff\xff", zlib.compress(b"{}"), "plain text", '{"op":1,"d":null}']
+"""Frames outside the compressed stream."""

@@ -123,10 +123,9 @@ class Gateway:
             await connection.send_raw(payload, framed=framed)
 
     def silence(self, *, events: bool) -> None:
-        """From now on acknowledge no heartbeat on the present connections; without `events` send nothing at all."""
+        """Silence every present connection."""
         for connection in self.sockets:
-            connection.acks = False
-            connection.mute = not events
+            connection.silence(events=events)
 
     def expire_sessions(self) -> None:
         for session in self._world.sessions.values():
@@ -183,10 +182,12 @@ class Connection:
     async def _read(self) -> None:
         await self._greet()
         async for frame in self._socket:
+            text = frame.data
             if frame.type is not WSMsgType.TEXT:
+                # Not what is documented, but Discord reads it.
                 self._world.breach("a frame that is not text")
-                continue
-            await self._received(frame.data)
+                text = frame.data.decode("utf-8", "replace")
+            await self._received(text)
 
     async def _greet(self) -> None:
         if self._fault == "no-hello":
@@ -245,8 +246,10 @@ class Connection:
         if self._session is None:
             world.breach("a send before IDENTIFY", str(op))
             return await self.end(4003)
-        if op == 3 and set(data) != {"since", "activities", "status", "afk"}:
-            world.breach("a presence without its four keys", str(sorted(data)))
+        if op == 3:
+            if set(data) != {"since", "activities", "status", "afk"}:
+                world.breach("a presence without its four keys", str(sorted(data)))
+            self._gateway.presences.append(data)
         return None
 
     async def _heartbeat(self, data: Any) -> None:
@@ -311,7 +314,7 @@ class Connection:
         ]
         ready = {
             "v": 10,
-            "user": bot.user,
+            "user": {**bot.user, "mfa_enabled": False, "verified": True, "flags": 0},
             "session_id": session.id,
             "resume_gateway_url": self._gateway.resume_url(),
             "guilds": [{"id": guild["id"], "unavailable": True} for guild in guilds],
@@ -414,6 +417,10 @@ class Connection:
                     self._world.breach("a heartbeat is late", f"{time.monotonic() - self._last_beat:.2f} s")
                     await self.end(4000)
                 return
+
+    def silence(self, *, events: bool) -> None:
+        """From now on acknowledge no heartbeat; without `events` send nothing at all."""
+        self.acks, self.mute = False, not events
 
     async def cut(self, how: str) -> None:
         """End it by a close code, "none" (no code), "reset", "op 7", "op 9 true" or "op 9 false"."""

@@ -14,7 +14,7 @@ import asyncpg
 
 from tests.support.discord_client import QUICK
 from tests.support.discord_heart import StubHeart
-from whisperengine.discord.bot import Options
+from whisperengine.discord.context import Options
 from whisperengine.discord.pace import Timing
 from whisperengine.discord.service import Account, Service
 

@@ -216,6 +216,7 @@ class Rest:
         return None
 
     def _limit_of(self, request: web.Request) -> tuple[str, Limit, str]:
+        asker = f"{request[BOT].id} " if BOT in request else ""
         top = (
             request.match_info.get("channel") or request.match_info.get("token") or request.match_info.get("guild", "")
         )
@@ -225,9 +226,9 @@ class Rest:
             ("PUT reaction", r"/reactions/"),
         ):
             if request.method == name.split()[0] and re.search(pattern, request.path):
-                return name, self.limits[name], top
+                return name, self.limits[name], asker + top
         kind = f"{request.method} {re.sub(r'[0-9]+', '0', request.path)}"
-        return kind, self.other, kind + top
+        return kind, self.other, asker + kind + top
 
     async def _gateway_bot(self, request: web.Request) -> web.Response:
         return _json(self._gateway.info(max(0, self.world.times.start_remaining - request[BOT].identifies)))
@@ -242,7 +243,7 @@ class Rest:
             {
                 "id": bot.id,
                 "name": bot.name,
-                "flags": 1 << 19 if bot.content else 0,
+                "flags": bot.content << 19 if bot.flags is None else bot.flags,
                 "bot": bot.user,
                 "owner": owner,
                 "description": "",

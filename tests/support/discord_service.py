@@ -162,6 +162,12 @@ class Stage:
         return ["\n".join(str(each["content"]) for each in found.body["messages"]) for found in self.model.completions]
 
 
+async def change(client: Client, changes: dict[str, object]) -> None:
+    """Change settings while the service runs."""
+    status, body, _ = await client.request("PATCH", "/api/settings", json={"changes": changes})
+    assert status == 200, body
+
+
 async def echo(request: web.Request, body: Any) -> web.StreamResponse:
     """The model answers "answer to" and what the person said last, without the blocks around it."""
     said = re.sub(r"<(\w+)>.*?</\1>", "", str(body["messages"][-1]["content"]), flags=re.DOTALL).strip()
@@ -187,7 +193,7 @@ async def _characters(dsn: str, names: Sequence[str]) -> None:
     try:
         await prepare_connection(connection)
         for name in names:
-            identity = {"full_name": name.title(), "occupation": "keeper of the reef"}
+            identity = {"full_name": name.title(), "occupation": f"{name}, keeper of the reef"}
             await create(connection, parse({"cdl": "3.0", "name": name, "identity": identity}))
     finally:
         await connection.close()

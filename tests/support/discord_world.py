@@ -15,6 +15,20 @@ GUILDS, GUILD_MESSAGES, GUILD_REACTIONS, DMS, DM_REACTIONS, MESSAGE_CONTENT = (
     1 << bit for bit in (0, 9, 10, 12, 13, 15)
 )
 MENTION = "<@{}>"
+# What Discord says of every server and every role, and some clients insist on.
+GUILD = {
+    **dict.fromkeys(("afk_channel_id", "application_id", "banner", "description", "discovery_splash", "icon")),
+    **dict.fromkeys(("public_updates_channel_id", "rules_channel_id", "splash", "system_channel_id")),
+    **dict.fromkeys(("vanity_url_code", "max_presences")),
+    **dict.fromkeys(("default_message_notifications", "explicit_content_filter", "mfa_level", "nsfw_level"), 0),
+    **dict.fromkeys(("premium_subscription_count", "premium_tier", "system_channel_flags", "verification_level"), 0),
+    "afk_timeout": 300,
+    "max_members": 500_000,
+    "max_video_channel_users": 25,
+    "preferred_locale": "en-US",
+    "premium_progress_bar_enabled": False,
+}
+ROLE = {"color": 0, "hoist": False, "position": 0, "managed": False, "mentionable": False, "flags": 0}
 
 
 @dataclass
@@ -36,12 +50,15 @@ class Times:
 
 @dataclass
 class Bot:
-    """One application with its bot user. `content`: the privileged intent is switched on in the portal."""
+    """One application with its bot user. `content`: the privileged intent is switched on in the portal; `flags` is what
+    the API says of it where that differs.
+    """
 
     token: str
     id: str
     name: str
     content: bool = True
+    flags: int | None = None
     revoked: bool = False
     identified_at: dict[int, float] = field(default_factory=dict)
     identifies: int = 0
@@ -129,13 +146,14 @@ class World:
     def add_guild(self, name: str, channels: int = 1) -> tuple[str, list[str]]:
         guild_id = self.new_id()
         guild = self.guilds[guild_id] = {
+            **GUILD,
             "id": guild_id,
             "name": name,
             "owner_id": self.new_id(),
             "unavailable": False,
             "member_count": 2,
             "large": False,
-            "roles": [{"id": guild_id, "name": "@everyone", "permissions": "0"}],
+            "roles": [{**ROLE, "id": guild_id, "name": "@everyone", "permissions": "0"}],
             "emojis": [],
             "channels": [],
             "threads": [],

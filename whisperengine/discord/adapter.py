@@ -98,7 +98,7 @@ class Adapter(Records):
         found = await self._stored(asker)
         if found and text.strip():
             character, person, stored = found
-            await self._turns.edit(person, character, stored.message_id, clean_text(text))
+            await self._turns.memories.edit(person, character, stored.message_id, clean_text(text))
 
     async def deleted(self, asker: Asker) -> None:
         await self.forget(asker, "")
@@ -193,7 +193,7 @@ class Adapter(Records):
                 self._pool, person.user_id, character.id, incoming.idempotency_key or ""
             )
         if stored:
-            await self._turns.edit(person, character, stored.message_id, clean_text(incoming.text))
+            await self._turns.memories.edit(person, character, stored.message_id, clean_text(incoming.text))
 
     async def _answered(self, asker: Asker) -> tuple[int, int, int] | None:
         """(person, character, answer) of the stored answer to the message; None when either is gone."""

@@ -80,7 +80,7 @@ class Records:
             if query.casefold() in fact.text.casefold()
         ]
         place = Place(person.user_id, character.id, "", shared=False)
-        recalled = await self._turns.search(place, clean_text(query), person, character, limit=limit)
+        recalled = await self._turns.memories.search(place, clean_text(query), person, character, limit=limit)
         listed += [_memory(one.message_id, one.content, one.said_at, zone) for one in recalled]
         return listed[:limit]
 
@@ -137,7 +137,7 @@ class Records:
         character, person, stored = found
         zone = ZoneInfo(person.time_zone)
         place = Place(person.user_id, character.id, "", stored.shared)
-        recalled = await self._turns.search(place, stored.content, person, character, limit=30)
+        recalled = await self._turns.memories.search(place, stored.content, person, character, limit=30)
         lines = [
             f"{one.said_at.astimezone(zone):%Y-%m-%d}: {_short(one.content)} ({_reason(one.scores)})"
             for one in recalled

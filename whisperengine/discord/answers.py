@@ -5,18 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from whisperengine.discord.commands import DEFINITIONS, FORGET, MESSAGE, REMEMBER, SLASH, WHY
+from whisperengine.discord.context import Context
+from whisperengine.discord.conversation import Conversation
 from whisperengine.discord.heart import Asker
 from whisperengine.discord.mentions import display_name
 from whisperengine.discord.places import Kind, Place
 from whisperengine.discord.problems import missing_permissions
 from whisperengine.discord.talk import describe
 from whisperengine.errors import NotFoundError, PermissionDenied, RequestError
-
-if TYPE_CHECKING:
-    from whisperengine.discord.bot import Bot
 
 ADMINISTRATOR, MANAGE_SERVER = 1 << 3, 1 << 5
 SHOWN = 15
@@ -75,8 +74,9 @@ class Command:
 
 
 class Answers:
-    def __init__(self, bot: Bot) -> None:
-        self._bot = bot
+    def __init__(self, context: Context, conversation: Conversation) -> None:
+        self._context = context
+        self._conversation = conversation
         self._handlers: dict[str, Callable[[Command], Awaitable[Reply]]] = {
             "help": self._help,
             "character list": self._characters,
@@ -92,6 +92,7 @@ class Answers:
             "link": self._link,
             "status": self._status,
             "config show": self._config_show,
+            "config channels": self._config_channels,
             "config mode": self._config,
             "config character": self._config,
             "config slow": self._config,
@@ -110,7 +111,7 @@ class Answers:
         if handler is None:
             raise NotFoundError("I do not know this command any more. Try /help.")
         # Whoever is banned may still see and erase what is kept of them.
-        if command.name not in ("export", "forget-me") and await self._bot.heart.is_banned(command.user):
+        if command.name not in ("export", "forget-me") and await self._context.heart.is_banned(command.user):
             raise PermissionDenied("You cannot use this here.")
         return await handler(command)
 
@@ -118,16 +119,16 @@ class Answers:
         """(shown, value) for the option that is being typed."""
         typed = str(command.options.get(command.focus) or "").lower()
         if command.focus == "memory":
-            found = await self._bot.heart.memories(self._asker(command), typed, 25)
+            found = await self._context.heart.memories(self._asker(command), typed, 25)
             return [(f"{memory.when}: {memory.text}", memory.id) for memory in found]
         return [
             (portrait.name, portrait.slug)
-            for portrait in self._bot.portraits.values()
+            for portrait in self._context.portraits.values()
             if typed in portrait.name.lower() or typed in portrait.slug
         ]
 
     def _asker(self, command: Command, request_key: str = "") -> Asker:
-        place = self._bot.place_of(command.user, command.guild, command.channel)
+        place = self._context.place_of(command.user, command.guild, command.channel)
         return Asker(
             user=command.user,
             name=command.display_name,
@@ -138,7 +139,7 @@ class Answers:
         )
 
     async def _help(self, command: Command) -> Reply:
-        name = self._bot.portrait(self._asker(command).character).name
+        name = self._context.portrait(self._asker(command).character).name
         lines = [f"I am **{name}**. Write to me directly, mention me, or reply to what I said."]
         lines += [f"`/{item['name']}` {item['description']}" for item in DEFINITIONS if item["type"] == SLASH]
         names = ", ".join(item["name"] for item in DEFINITIONS if item["type"] == MESSAGE)
@@ -149,7 +150,7 @@ class Answers:
         present = self._asker(command).character
         lines = [
             f"{'➤ ' if one.slug == present else ''}**{one.name}** (`{one.slug}`) {one.summary}".strip()
-            for one in await self._bot.heart.characters()
+            for one in await self._context.heart.characters()
         ]
         return Reply("\n".join(lines) or "There are no characters yet.")
 
@@ -158,64 +159,78 @@ class Answers:
         if command.options.get("for") == "this channel":
             self._need_manager(command)
             await self._set("channel", command.channel, character=character)
-            return Reply(f"{self._bot.portrait(character).name} answers in this channel now.")
+            return Reply(f"{self._context.portrait(character).name} answers in this channel now.")
         await self._set("person", command.user, character=character)
-        return Reply(f"{self._bot.portrait(character).name} answers you now.")
+        return Reply(f"{self._context.portrait(character).name} answers you now.")
 
     async def _memories(self, command: Command) -> Reply:
         query = str(command.options.get("text") or "")
-        found = await self._bot.heart.memories(self._asker(command), query, SHOWN)
+        found = await self._context.heart.memories(self._asker(command), query, SHOWN)
         return Reply("\n".join(f"{memory.when}: {memory.text}" for memory in found) or "Nothing yet.")
 
     async def _forget(self, command: Command) -> Reply:
-        gone = await self._bot.heart.forget(self._asker(command), str(command.options.get("memory") or ""))
+        gone = await self._context.heart.forget(self._asker(command), str(command.options.get("memory") or ""))
         return Reply("Forgotten." if gone else "I find no such memory. Pick one from the list.")
 
     async def _facts(self, command: Command) -> Reply:
-        facts = await self._bot.heart.facts(self._asker(command))
+        facts = await self._context.heart.facts(self._asker(command))
         return Reply("\n".join(f"- {fact}" for fact in facts) or "I know nothing about you yet.")
 
     async def _mood(self, command: Command) -> Reply:
-        return Reply(await self._bot.heart.mood(self._asker(command)))
+        return Reply(await self._context.heart.mood(self._asker(command)))
 
     async def _regenerate(self, command: Command) -> Reply:
-        answered = await self._bot.ledger.latest(command.user, command.channel)
+        answered = await self._context.ledger.latest(command.user, command.channel)
         if answered is None:
             raise NotFoundError("I have not answered you in this channel yet.")
         asker = replace(self._asker(command, answered.message), character=answered.character)
-        await self._bot.conversation.regenerate(answered, asker)
+        await self._conversation.regenerate(answered, asker)
         return Reply("Done.")
 
     async def _export(self, command: Command) -> Reply:
-        content = await self._bot.heart.export(self._asker(command))
+        content = await self._context.heart.export(self._asker(command))
         return Reply("This is everything I keep about you.", (("whisperengine.json", content),))
 
     async def _erase(self, command: Command) -> Reply:
         if command.options.get("confirm") is not True:
             raise RequestError("Nothing was erased. Use /forget-me with `confirm` set to True.")
-        count = await self._bot.heart.erase(self._asker(command))
-        await self._bot.ledger.forget(command.user)
-        await self._bot.places.forget_person(command.user)
+        count = await self._context.heart.erase(self._asker(command))
+        self._conversation.forget(command.user)
+        await self._context.ledger.forget(command.user)
+        await self._context.places.forget_person(command.user)
         return Reply(f"Everything about you is erased ({count} messages). We are strangers now.")
 
     async def _link(self, command: Command) -> Reply:
-        return Reply(await self._bot.heart.link(self._asker(command), str(command.options.get("code") or "").strip()))
+        return Reply(
+            await self._context.heart.link(self._asker(command), str(command.options.get("code") or "").strip())
+        )
 
     async def _status(self, command: Command) -> Reply:
-        lines = [f"{name}: {value}" for name, value in (await self._bot.heart.status()).items()]
-        for shard in self._bot.shards.values():
+        lines = [f"{name}: {value}" for name, value in (await self._context.heart.status()).items()]
+        for shard in self._context.shards.values():
             state = shard.state
             latency = f", {state.latency * 1000:.0f} ms" if state.latency is not None else ""
             lines.append(
                 f"Discord shard {state.shard} of {state.count}: {state.status}{latency}. {state.problem}".strip()
             )
-        lines.append(f"Servers: {len(self._bot.guilds)}; waiting: {self._bot.queues.length}")
+        lines.append(f"Servers: {len(self._context.guilds)}; waiting: {self._context.queues.length}")
         return Reply("\n".join(lines))
 
     async def _config_show(self, command: Command) -> Reply:
-        place = self._bot.place_of("", command.guild, command.channel)
-        name = self._bot.portrait(place.character).name
+        place = self._context.place_of("", command.guild, command.channel)
+        name = self._context.portrait(place.character).name
         return Reply(f"Mode: {place.mode}\nCharacter: {name}\nSlow mode: {place.slow_seconds} s")
+
+    async def _config_channels(self, command: Command) -> Reply:
+        guild = self._context.guilds.get(command.guild)
+        lines = []
+        for channel in guild.channels if guild else ():
+            place = self._context.places.get("channel", channel)
+            said = [place.mode, place.character and self._context.portrait(place.character).name]
+            said.append(None if place.slow_seconds is None else f"slow mode {place.slow_seconds} s")
+            if any(said):
+                lines.append(f"<#{channel}>: {', '.join(filter(None, said))}")
+        return Reply("\n".join(lines) or "Every channel is as the server is.")
 
     async def _config(self, command: Command) -> Reply:
         self._need_manager(command)
@@ -238,75 +253,77 @@ class Answers:
             if missing
             else "I have every permission that I need here."
         ]
-        lines += [shard.state.problem for shard in self._bot.shards.values() if shard.state.problem]
+        lines += [shard.state.problem for shard in self._context.shards.values() if shard.state.problem]
         lines += [
             f"<#{where}>: {text}" if where.isdecimal() else f"{where}: {text}"
-            for where, text in self._bot.problems.items()
+            for where, text in self._context.problems.items()
         ]
         return Reply("\n".join(lines))
 
     async def _ban(self, command: Command) -> Reply:
         self._need_admin(command)
         person = str(command.options["person"])
-        if self._bot.is_admin(person):
+        if self._context.is_admin(person):
             raise RequestError("An administrator cannot be banned. Take the id out of ADMIN_USER_IDS first.")
-        await self._bot.heart.ban(person, str(command.options.get("reason") or ""), command.user)
+        await self._context.heart.ban(person, str(command.options.get("reason") or ""), command.user)
         return Reply(f"<@{person}> gets no more answers.")
 
     async def _unban(self, command: Command) -> Reply:
         self._need_admin(command)
         person = str(command.options["person"])
-        gone = await self._bot.heart.unban(person)
+        gone = await self._context.heart.unban(person)
         return Reply(f"<@{person}> gets answers again." if gone else "This person was not banned.")
 
     async def _bans(self, command: Command) -> Reply:
         self._need_admin(command)
-        lines = [f"<@{ban.user}> since {ban.since} {ban.reason}".strip() for ban in await self._bot.heart.bans()]
+        lines = [f"<@{ban.user}> since {ban.since} {ban.reason}".strip() for ban in await self._context.heart.bans()]
         return Reply("\n".join(lines) or "Nobody is banned.")
 
     async def _remember(self, command: Command) -> Reply:
         message = (command.resolved.get("messages") or {}).get(command.target)
         if not isinstance(message, dict):
             raise NotFoundError("I cannot see this message.")
-        text = describe(message, self._bot.guilds.names(message, self._bot.name))
+        text = describe(message, self._context.guilds.names(message, self._context.name))
         if not text:
             raise RequestError("There is nothing in this message that I could remember.")
         author = message.get("author") or {}
         if str(author.get("id")) != command.user:
             text = f"{display_name(author, message.get('member'))} wrote: {text}"
-        await self._bot.heart.remember(self._asker(command, command.target), text)
+        await self._context.heart.remember(self._asker(command, command.target), text)
         return Reply("I will remember it.")
 
     async def _forget_message(self, command: Command) -> Reply:
-        answered = await self._bot.ledger.find(command.target) or await self._bot.ledger.find_answer(command.target)
+        answered = await self._context.ledger.find(command.target) or await self._context.ledger.find_answer(
+            command.target
+        )
         if answered is None or answered.author != command.user:
             raise NotFoundError("This is no message between us two.")
         asker = replace(self._asker(command, answered.message), character=answered.character)
-        return Reply("Forgotten." if await self._bot.heart.forget(asker, "") else "I had forgotten it already.")
+        return Reply("Forgotten." if await self._context.heart.forget(asker, "") else "I had forgotten it already.")
 
     async def _why(self, command: Command) -> Reply:
-        answered = await self._bot.ledger.find_answer(command.target)
+        answered = await self._context.ledger.find_answer(command.target)
         if answered is None or answered.author != command.user:
             raise NotFoundError("I can only explain what I answered you.")
         asker = replace(self._asker(command, answered.message), character=answered.character)
-        return Reply(await self._bot.heart.why(asker))
+        return Reply(await self._context.heart.why(asker))
 
     async def _known(self, command: Command) -> str:
         name = str(command.options.get("name") or "")
-        portrait = await self._bot.heart.portrait(name)
+        portrait = await self._context.heart.portrait(name)
         if portrait is None:
             raise NotFoundError(f"There is no character {json.dumps(name[:50])}. /character list shows who there is.")
         return portrait.slug
 
     async def _set(self, kind: Kind, place: str, **changes: Any) -> None:
-        before: Place = self._bot.places.get(kind, place)
-        await self._bot.places.set(kind, place, replace(before, **changes))
+        before: Place = self._context.places.get(kind, place)
+        await self._context.places.set(kind, place, replace(before, **changes))
 
     def _need_manager(self, command: Command) -> None:
-        if not command.permissions & (ADMINISTRATOR | MANAGE_SERVER) and not self._bot.is_admin(command.user):
+        if not command.permissions & (ADMINISTRATOR | MANAGE_SERVER) and not self._context.is_admin(command.user):
             raise PermissionDenied("Only people who may manage this server can do that.")
 
     def _need_admin(self, command: Command) -> None:
         # A ban holds on every server and in direct messages, so managing one server is not enough.
-        if not self._bot.is_admin(command.user):
+        if not self._context.is_admin(command.user):
             raise PermissionDenied("Only administrators of this bot can do that: put your id into ADMIN_USER_IDS.")

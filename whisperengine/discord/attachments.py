@@ -33,7 +33,7 @@ async def fetch(
             continue
         kind = str(attachment.get("content_type") or "").partition(";")[0].strip().lower()
         size = attachment.get("size")
-        name = str(attachment.get("filename") or "file")[:100]
+        name = " ".join(str(attachment.get("filename") or "file").split())[:100]
         if not isinstance(size, int):
             continue
         if kind in PICTURE_TYPES and pictures and size <= PICTURE_BYTES and len(seen) < PICTURES:

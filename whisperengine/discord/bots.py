@@ -11,7 +11,7 @@ import asyncpg
 from whisperengine.characters.definition import slug
 from whisperengine.config import Config
 from whisperengine.discord.address import Rules
-from whisperengine.discord.bot import Options
+from whisperengine.discord.context import Options
 from whisperengine.discord.heart import Heart
 from whisperengine.discord.problems import invite_link
 from whisperengine.discord.service import Account, Service

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from whisperengine.discord.problems import WITHOUT_CONTENT, DiscordError, invite_link, missing_permissions
-from whisperengine.discord.rest import Rest, client_session
-
-# Application flags: the privileged intent of a large bot, and the switch of a small one.
-MESSAGE_CONTENT_FLAGS = 1 << 18 | 1 << 19
+from whisperengine.discord.rest import Rest, may_read
+from whisperengine.discord.transport import client_session
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +30,7 @@ async def check(api_base: str, token: str) -> list[Finding]:
             identity = await rest.me()
             application = await rest.application()
             findings = [Finding(True, f"The token is that of {identity.get('username')} ({identity.get('id')}).")]
-            if int(application.get("flags") or 0) & MESSAGE_CONTENT_FLAGS:
+            if may_read(application):
                 findings.append(Finding(True, "The bot may read messages."))
             else:
                 findings.append(Finding(False, WITHOUT_CONTENT))

@@ -10,7 +10,7 @@ _FENCE = re.compile(r"```([A-Za-z0-9_+.#-]{0,20}(?=\n))?")
 _PARAGRAPH = re.compile(r"\n[ \t]*\n\s*")
 _LINE = re.compile(r"\n")
 # The end of a sentence: Latin punctuation wants a space behind it, East Asian punctuation none.
-_SENTENCE = re.compile(r"""[.!?…]+["'”’»)\]*_]*\s+|[。！？]+[”’」』）]*\s*""")
+_SENTENCE = re.compile(r"""(?<![.!?…])[.!?…]++["'”’»)\]*_]*+\s+|[。！？]+[”’」』）]*\s*""")
 _SPACE = re.compile(r"\s+")
 # What must not be torn apart where there is no space: mentions, custom emoji, time stamps.
 _MARKUP = re.compile(r"<[@#a:t/][^<>\s]{1,100}>")

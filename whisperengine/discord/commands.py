@@ -82,6 +82,7 @@ DEFINITIONS: list[dict[str, Any]] = [
         "config",
         "How I behave on this server",
         _option(SUBCOMMAND, "show", "What is in force here"),
+        _option(SUBCOMMAND, "channels", "Which channels have settings of their own"),
         _option(
             SUBCOMMAND,
             "mode",

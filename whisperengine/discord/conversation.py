@@ -6,13 +6,14 @@ import asyncio
 import logging
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import aiohttp
 
 from whisperengine.chat.incoming import Incoming
 from whisperengine.discord import attachments
 from whisperengine.discord.address import Why, ignored
+from whisperengine.discord.context import Context
 from whisperengine.discord.delivery import Delivery
 from whisperengine.discord.heart import PLATFORM, Asker
 from whisperengine.discord.ledger import Answered
@@ -26,9 +27,6 @@ from whisperengine.discord.problems import (
 )
 from whisperengine.discord.talk import Line, describe, line_of
 from whisperengine.errors import LLMError, RequestError, StorageError, WhisperEngineError
-
-if TYPE_CHECKING:
-    from whisperengine.discord.bot import Bot
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +50,7 @@ class Message:
     character: str
     direct: bool
     begun: bool = False
+    erased: bool = False
 
     @property
     def id(self) -> str:
@@ -67,11 +66,11 @@ class Message:
 
 
 class Conversation:
-    def __init__(self, bot: Bot, http: aiohttp.ClientSession, api_base: str) -> None:
-        self._bot = bot
+    def __init__(self, context: Context, http: aiohttp.ClientSession, api_base: str) -> None:
+        self._context = context
         self._http = http
         self._api_base = api_base
-        self._turns = asyncio.Semaphore(bot.options.turns_at_once)
+        self._turns = asyncio.Semaphore(context.options.turns_at_once)
         self._awaited: dict[str, Message] = {}
         self._closed: dict[str, float] = {}
 
@@ -80,6 +79,11 @@ class Conversation:
 
     def give_up(self, message: Message) -> None:
         self._awaited.pop(message.id, None)
+
+    def forget(self, author: str) -> None:
+        """The person was erased: of answers that are on their way no trace stays."""
+        for message in self._awaited.values():
+            message.erased = message.erased or message.author == author
 
     def withdrawn(self, message_id: str) -> None:
         """The person deleted a message: before its turn it needs no answer."""
@@ -106,13 +110,13 @@ class Conversation:
                 except (DiscordUnreachable, DiscordPaused, StorageError) as error:
                     if pause is None:
                         log.error("discord.conversation: a message stays unanswered: %s", error)
-                        self._bot.note_problem(message.channel, str(error))
+                        self._context.note_problem(message.channel, str(error))
                         return None
                     log.warning("discord.conversation: an answer is tried again: %s", error)
                     await asyncio.sleep(max(pause, min(error.retry_after or 0.0, 300.0)))
         except DiscordStopped as error:
             log.error("discord.conversation: %s", error)
-            self._bot.note_problem("token", str(error))
+            self._context.note_problem("token", str(error))
         except DiscordRefused as error:
             self._refused(message.channel, error)
         finally:
@@ -120,52 +124,56 @@ class Conversation:
 
     def _refused(self, channel: str, error: DiscordRefused) -> None:
         log.warning("discord.conversation: channel %s: %s", channel, error)
-        self._bot.note_problem(channel, str(error))
+        self._context.note_problem(channel, str(error))
         if error.reason in NO_ACCESS:
             # Refused requests are counted by Discord; what is missing is not given in the next minute.
             self._closed[channel] = time.monotonic() + CLOSED_CHANNEL
 
     async def _answer(self, message: Message) -> None:
-        bot = self._bot
+        context = self._context
         if message.id not in self._awaited or self._closed.get(message.channel, 0.0) > time.monotonic():
             return
-        if await bot.ledger.find(message.id) or await bot.heart.is_banned(message.author):
+        if await context.ledger.find(message.id) or await context.heart.is_banned(message.author):
             return
         message.begun = True
-        names = bot.guilds.names(message.data, bot.portrait(message.character).name)
+        names = context.guilds.names(message.data, context.portrait(message.character).name)
         reply_to = None if message.direct else message.id
-        shows_typing = bot.queues.length <= CROWD
-        delivery = Delivery(bot.rest, message.channel, message.id, names, reply_to=reply_to, shows_typing=shows_typing)
+        shows_typing = context.queues.length <= CROWD
+        delivery = Delivery(
+            context.rest, message.channel, message.id, names, reply_to=reply_to, shows_typing=shows_typing
+        )
         emoji = None
         try:
             async with self._turns, delivery.growing():
                 incoming, pictures = await self._incoming(message, names)
-                spoken = await bot.heart.answer(incoming, delivery.write, pictures)
+                spoken = await context.heart.answer(incoming, delivery.write, pictures)
             text, emoji = spoken.text, spoken.emoji
         except RequestError as error:
             text = f"({error})"
         except LLMError as error:
             log.warning("discord.conversation: no answer from the model: %s", error)
-            bot.note_problem("model", str(error))
+            context.note_problem("model", str(error))
             text = APOLOGY
         posted = await delivery.finish(text)
         answered = Answered(message.id, message.channel, message.author, message.character, posted)
-        await bot.ledger.record(answered)
+        await context.ledger.record(answered)
+        if message.erased:
+            await context.ledger.forget(message.author)
         if emoji:
             await self._react(message, emoji)
 
     async def _react(self, message: Message, emoji: str) -> None:
         try:
-            await self._bot.rest.react(message.channel, message.id, emoji)
+            await self._context.rest.react(message.channel, message.id, emoji)
         except DiscordError as error:
             log.info("discord.conversation: no reaction: %s", error)
 
     async def _incoming(self, message: Message, names: Names) -> tuple[Incoming, tuple[Any, ...]]:
-        bot, data = self._bot, message.data
+        context, data = self._context, message.data
         scene = "" if message.direct else await self._scene(message, names)
         pictures: tuple[Any, ...] = ()
         if data.get("attachments"):
-            sees = bot.portrait(message.character).sees_pictures
+            sees = context.portrait(message.character).sees_pictures
             pictures, texts = await attachments.fetch(self._http, data, self._api_base, pictures=sees)
             scene = "\n\n".join(part for part in (scene, texts) if part)
         incoming = Incoming(
@@ -173,7 +181,7 @@ class Conversation:
             platform_user_id=message.author,
             display_name=display_name(data["author"], data.get("member")),
             character=message.character,
-            text=describe(data, names, me=bot.id) or ONLY_THE_NAME,
+            text=describe(data, names, me=context.id) or ONLY_THE_NAME,
             channel=f"discord:{message.channel}",
             shared=not message.direct,
             idempotency_key=message.id,
@@ -183,57 +191,59 @@ class Conversation:
 
     async def _scene(self, message: Message, names: Names) -> str:
         """What was said in the channel, and what the message replies to."""
-        talk = self._bot.talk
+        talk = self._context.talk
         if not talk.begun(message.channel):
             talk.begin(message.channel, await self._earlier(message, names))
         scene = talk.before(message.channel, message.id)
         replied = message.data.get("referenced_message")
         if isinstance(replied, dict) and isinstance(replied.get("author"), dict) and replied.get("id"):
             line = line_of(replied, lambda: names)
-            if str(replied["author"].get("id")) != self._bot.id:
+            if str(replied["author"].get("id")) != self._context.id:
                 scene += f"\n(The message replies to {line.name}: {' '.join(line.text.split())})"
         return scene
 
     async def _earlier(self, message: Message, names: Names) -> dict[str, Line]:
         try:
-            history = await self._bot.rest.history(message.channel, HISTORY, before=message.id)
+            history = await self._context.rest.history(message.channel, HISTORY, before=message.id)
         except DiscordRefused as error:
             log.info("discord.conversation: no earlier talk: %s", error)
             return {}
         found = {}
         for data in reversed(history):
-            if isinstance(data, dict) and ignored(data, self._bot.id, bots=True) in (None, "own"):
+            if isinstance(data, dict) and ignored(data, self._context.id, bots=True) in (None, "own"):
                 found[str(data["id"])] = line_of(data, lambda: names)
         return found
 
     async def regenerate(self, answered: Answered, asker: Asker) -> None:
         """Have the character answer anew; the answer takes the place of the one before. Raises WhisperEngineError."""
-        bot = self._bot
-        names = Names({bot.id: bot.portrait(answered.character).name})
-        delivery = Delivery(bot.rest, answered.channel, answered.message, names, instead_of=answered.answers)
+        context = self._context
+        names = Names({context.id: context.portrait(answered.character).name})
+        delivery = Delivery(context.rest, answered.channel, answered.message, names, instead_of=answered.answers)
         async with self._turns:
-            spoken = await bot.heart.regenerate(asker)
+            spoken = await context.heart.regenerate(asker)
         posted = await delivery.finish(spoken.text)
-        await bot.ledger.record(replace(answered, answers=posted))
+        await context.ledger.record(replace(answered, answers=posted))
 
     async def edited(self, data: dict[str, Any]) -> None:
         """The person changed a message that was answered: memory follows."""
-        if answered := await self._bot.ledger.find(str(data["id"])):
-            names = self._bot.guilds.names(data, self._bot.portrait(answered.character).name)
-            await self._follow(self._bot.heart.edited(self._asker(answered), describe(data, names, me=self._bot.id)))
+        if answered := await self._context.ledger.find(str(data["id"])):
+            names = self._context.guilds.names(data, self._context.portrait(answered.character).name)
+            await self._follow(
+                self._context.heart.edited(self._asker(answered), describe(data, names, me=self._context.id))
+            )
 
     async def removed(self, message_id: str) -> None:
-        if answered := await self._bot.ledger.find(message_id):
-            await self._follow(self._bot.heart.deleted(self._asker(answered)))
-        elif answered := await self._bot.ledger.find_answer(message_id):
-            await self._follow(self._bot.heart.answer_deleted(self._asker(answered)))
+        if answered := await self._context.ledger.find(message_id):
+            await self._follow(self._context.heart.deleted(self._asker(answered)))
+        elif answered := await self._context.ledger.find_answer(message_id):
+            await self._follow(self._context.heart.answer_deleted(self._asker(answered)))
 
     async def reacted(self, data: dict[str, Any], added: bool) -> None:
         """Only the person who was answered says how the answer was."""
-        answered = await self._bot.ledger.find_answer(str(data["message_id"]))
+        answered = await self._context.ledger.find_answer(str(data["message_id"]))
         emoji = (data.get("emoji") or {}).get("name")
         if answered and isinstance(emoji, str) and str(data["user_id"]) == answered.author:
-            await self._follow(self._bot.heart.feedback(self._asker(answered), emoji[:64], added))
+            await self._follow(self._context.heart.feedback(self._asker(answered), emoji[:64], added))
 
     def _asker(self, answered: Answered) -> Asker:
         return Asker(

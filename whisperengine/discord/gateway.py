@@ -12,17 +12,19 @@ import sys
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import aiohttp
 
 from whisperengine.discord.inflate import MAX_PAYLOAD
+from whisperengine.discord.keeper import Keeper
 from whisperengine.discord.link import END_SESSION, IDENTIFY, KEEP_SESSION, RESUME, Hooks, Link
 from whisperengine.discord.pace import STORM_CONNECTS, Backoff, SlidingLog, Timing, identify_pause
 from whisperengine.discord.problems import WITHOUT_CONTENT, DiscordError, DiscordStopped, closed_for_good
-from whisperengine.discord.rest import USER_AGENT, GatewayInfo
+from whisperengine.discord.rest import GatewayInfo
 from whisperengine.discord.seen import Progress
 from whisperengine.discord.session import CLOSE_CODES, Course, Ending, How, Next, Session, gateway_address
+from whisperengine.discord.transport import USER_AGENT
 from whisperengine.errors import WhisperEngineError
 
 log = logging.getLogger(__name__)
@@ -54,33 +56,6 @@ class Event:
     def release(self) -> None:
         if self.seq is not None:
             self.progress.release(self.seq)
-
-
-@dataclass(frozen=True, slots=True)
-class Identified:
-    """What all processes of a bot did: seconds until the next IDENTIFY may go, how many went in 24 h, seconds since
-    the last.
-    """
-
-    wait: float = 0.0
-    used: int = 0
-    since_last: float = 86_400.0
-
-
-class Keeper(Protocol):
-    """What outlives the process and is shared by all processes of a bot. Failures are WhisperEngineErrors."""
-
-    async def save(self, shard: int, session: Session | None) -> None: ...
-
-    async def identified(self, bucket: int) -> Identified: ...
-
-    async def reserve_identify(self, bucket: int, gap: float) -> float:
-        """Take the next free moment, `gap` seconds after the one before; returns the seconds until it."""
-        ...
-
-    async def count_identify(self, bucket: int) -> None:
-        """The moment has come and the IDENTIFY goes: it counts towards the day's."""
-        ...
 
 
 @dataclass(slots=True)
@@ -201,6 +176,14 @@ class Shard:
         if self._link is None:
             raise DiscordError("The gateway is not connected. Try again when the bot is ready.")
         await self._link.send(op, data)
+
+    def ask_for_content(self) -> None:
+        """Begin a session that reads messages: the switch that was off when Discord refused that is on now."""
+        if not self.reads_content:
+            self._intents |= MESSAGE_CONTENT
+            self._course.forget()
+            if self._link:
+                self._link.leave()
 
     def presence_changed(self) -> None:
         """Have the presence asked for and sent again, soon. A new session sends it anyway."""

@@ -6,16 +6,15 @@ import asyncio
 import logging
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from whisperengine.discord.address import born
 from whisperengine.discord.answers import Answers, Command, Reply
 from whisperengine.discord.chunks import split
+from whisperengine.discord.context import Context
+from whisperengine.discord.conversation import Conversation
 from whisperengine.discord.problems import DiscordError
 from whisperengine.errors import LLMError, RequestError, WhisperEngineError
-
-if TYPE_CHECKING:
-    from whisperengine.discord.bot import Bot
 
 log = logging.getLogger(__name__)
 
@@ -28,9 +27,9 @@ MOST_PARTS = 4
 
 
 class Interactions:
-    def __init__(self, bot: Bot) -> None:
-        self._bot = bot
-        self._answers = Answers(bot)
+    def __init__(self, context: Context, conversation: Conversation) -> None:
+        self._context = context
+        self._answers = Answers(context, conversation)
         self._ages: deque[float] = deque(maxlen=50)
 
     async def handle(self, data: dict[str, Any]) -> None:
@@ -51,7 +50,7 @@ class Interactions:
             log.warning("discord.interactions: not answered: %s", error)
 
     async def _command(self, command: Command) -> None:
-        rest = self._bot.rest
+        rest = self._context.rest
         await rest.respond(command.id, command.token, DEFERRED_MESSAGE, {"flags": EPHEMERAL})
         reply = await self._work(command)
         parts = split(reply.text)
@@ -59,9 +58,9 @@ class Interactions:
         if len(parts) > MOST_PARTS:
             files = (*files, ("answer.txt", reply.text.encode()))
             parts = [*parts[: MOST_PARTS - 1], "… (the whole answer is in the file)"]
-        await rest.edit_response(self._bot.application, command.token, parts[0] if parts else "Done.", files)
+        await rest.edit_response(self._context.application, command.token, parts[0] if parts else "Done.", files)
         for part in parts[1:]:
-            await rest.follow_up(self._bot.application, command.token, part, ephemeral=True)
+            await rest.follow_up(self._context.application, command.token, part, ephemeral=True)
 
     async def _work(self, command: Command) -> Reply:
         try:
@@ -74,7 +73,7 @@ class Interactions:
         except WhisperEngineError as error:
             log.warning("discord.interactions: /%s: %s", command.name, error)
             return Reply(
-                str(error) if self._bot.is_admin(command.user) else "That did not work. Try again in a moment."
+                str(error) if self._context.is_admin(command.user) else "That did not work. Try again in a moment."
             )
         except Exception:
             log.exception("discord.interactions: /%s failed", command.name)
@@ -88,4 +87,4 @@ class Interactions:
             log.info("discord.interactions: no choices: %s", type(error).__name__)
             choices = []
         found = [{"name": name[:100], "value": value[:100]} for name, value in choices[:25] if name and value]
-        await self._bot.rest.respond(command.id, command.token, CHOICES, {"choices": found})
+        await self._context.rest.respond(command.id, command.token, CHOICES, {"choices": found})

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import asyncpg
 
 from whisperengine.db.pool import reachable
-from whisperengine.discord.gateway import Identified
+from whisperengine.discord.keeper import Identified
 from whisperengine.discord.session import Session
 
 # A process that died is missed after LEASE, and its shards are looked for every RENEW: they move within 20 s.

@@ -1,8 +1,7 @@
 """One websocket connection to the gateway, from its opening to its only close.
 
 Reading, beating and sending are tasks that may each find a reason to end the connection; they say so by `_finish`.
-Only `run` closes the
-socket, after every task is gone: when two tasks close one aiohttp socket, the wrong code goes out first.
+Only `run` closes the socket: when two tasks close one aiohttp socket, the wrong code goes out first.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import contextlib
 import json
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,10 +80,13 @@ class Link:
         finally:
             if self._deadline:
                 self._deadline.cancel()
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            self._finish(Ending(How.STOPPED))
+            reading, *others = self._tasks
+            await _cancelled(others)
+            # The reader goes last. Were it cancelled before, aiohttp would drop the connection without waiting for the
+            # answer to the close, and with something unread in it the close itself may never arrive.
             await self._close(stop)
+            await _cancelled([reading])
         return self._end.result() if self._end.done() and not stop.done() else Ending(How.STOPPED)
 
     async def send(self, op: int, data: Any) -> None:
@@ -99,6 +101,10 @@ class Link:
             while self._limiter and (delay := self._limiter.delay(time.monotonic())):  # noqa: ASYNC110
                 await asyncio.sleep(delay)
             await self._write(text)
+
+    def leave(self) -> None:
+        """Give the connection up for another one."""
+        self._finish(Ending(How.RECONNECT))
 
     def presence_changed(self) -> None:
         self._presence_changed.set()
@@ -136,6 +142,8 @@ class Link:
         inflater = Inflater()
         while not self._end.done():
             frame = await self._socket.receive()
+            if self._end.done():
+                return
             try:
                 if frame.type is aiohttp.WSMsgType.BINARY:
                     payload = inflater.feed(frame.data)
@@ -265,3 +273,9 @@ class Link:
         self._oddities += 1
         if self._oddities in (1, 10, 100, 1000):
             log.warning("discord.gateway: ignored %s (%d oddities on this connection)", what, self._oddities)
+
+
+async def _cancelled(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

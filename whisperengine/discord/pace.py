@@ -8,7 +8,7 @@ import math
 import random
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 
 SENDS_PER_WINDOW = 120
 SEND_WINDOW = 60.0
@@ -33,10 +33,7 @@ class Timing:
     invalid_high: float = 5.0
     sent_too_much: float = 5.0
     save_every: float = 1.0
-
-    def scaled(self, factor: float) -> Timing:
-        """Every figure multiplied; for a server whose own times are as short."""
-        return replace(self, **{spec.name: getattr(self, spec.name) * factor for spec in fields(self)})
+    refresh: float = 30.0
 
 
 STORM_CONNECTS = 5

@@ -76,7 +76,7 @@ _CLOSED_FOR_GOOD = {
 WITHOUT_CONTENT = (
     "Discord does not let this bot read messages, so it answers only direct messages, mentions, replies that ping it "
     f"and slash commands. To change that open {PORTAL}, choose the application, Bot, Privileged Gateway Intents, "
-    "switch on MESSAGE CONTENT INTENT and restart."
+    "switch on MESSAGE CONTENT INTENT. The bot notices within a minute."
 )
 
 _REFUSALS = {

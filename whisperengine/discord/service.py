@@ -14,7 +14,8 @@ from typing import Any
 import aiohttp
 import asyncpg
 
-from whisperengine.discord.bot import Bot, Options
+from whisperengine.discord.bot import Bot
+from whisperengine.discord.context import Context, Options
 from whisperengine.discord.gateway import Shard
 from whisperengine.discord.heart import Heart
 from whisperengine.discord.leases import LEASE, RENEW, Lease, Leases
@@ -22,7 +23,8 @@ from whisperengine.discord.ledger import Ledger
 from whisperengine.discord.pace import Backoff, Timing
 from whisperengine.discord.places import Places
 from whisperengine.discord.problems import DiscordStopped
-from whisperengine.discord.rest import Rest, client_session
+from whisperengine.discord.rest import Rest
+from whisperengine.discord.transport import client_session
 from whisperengine.errors import StorageError, WhisperEngineError
 
 log = logging.getLogger(__name__)
@@ -256,8 +258,7 @@ class _Runner:
         application = await self._rest.application()
         info = await self._rest.gateway()
         self.bot_id, self.application = int(identity["id"]), str(application["id"])
-        bot = Bot(
-            self._http,
+        context = Context(
             self._rest,
             self._heart,
             Ledger(self._pool, self._dsn, self.bot_id),
@@ -265,18 +266,17 @@ class _Runner:
             self._account.options,
             identity=identity,
             application=self.application,
-            api_base=self._api_base,
         )
-        await bot.refresh()
+        await context.refresh()
         self.count = await self._leases.declare(self.bot_id, info.shards)
-        self.bot, self.name = bot, bot.name
-        self._refreshing = asyncio.create_task(bot.refresh_often())
+        self.bot, self.name = Bot(context, self._http, self._api_base), context.name
+        self._refreshing = asyncio.create_task(context.refresh_often(self._timing.refresh))
 
     def change(self, account: Account) -> None:
         """The same bot with other options."""
         self._account = account
         if self.bot:
-            self.bot.change(account.options)
+            self.bot.context.change(account.options)
 
     def start(self, lease: Lease) -> None:
         bot = self.bot
@@ -291,13 +291,13 @@ class _Runner:
             shard=lease.shard,
             count=lease.count,
             session=lease.session,
-            presence=bot.presence,
+            presence=bot.context.presence,
             timing=self._timing,
             gates=self._gates,
         )
         task = asyncio.create_task(shard.run())
         task.add_done_callback(partial(self._ended, lease, shard))
-        bot.shards[lease.shard] = shard
+        bot.context.shards[lease.shard] = shard
         self.shards[lease.shard] = (shard, task)
 
     def _ended(self, lease: Lease, shard: Shard, task: asyncio.Task[None]) -> None:
@@ -325,7 +325,7 @@ class _Runner:
         running.stop(resumable=resumable)
         await asyncio.gather(task, return_exceptions=True)
         if self.bot:
-            self.bot.shards.pop(shard, None)
+            self.bot.context.shards.pop(shard, None)
 
     async def close(self, *, resumable: bool) -> None:
         for task in (self.opening, self._refreshing):
@@ -337,7 +337,8 @@ class _Runner:
             await self.bot.close()
 
     def state(self) -> dict[str, Any]:
-        guilds = self.bot.guilds if self.bot else None
+        context = self.bot.context if self.bot else None
+        guilds = context.guilds if context else None
         shards = [
             {**asdict(shard.state), "servers": guilds.of_shard(number, self.count) if guilds else 0}
             for number, (shard, _) in self.shards.items()
@@ -348,7 +349,6 @@ class _Runner:
             status = "ready"
         else:
             status = "starting" if not self.opened.is_set() else "connecting" if shards else "standby"
-        bot = self.bot
         return {
             "name": self.name,
             "id": str(self.bot_id) if self.bot_id else "",
@@ -358,9 +358,9 @@ class _Runner:
             "problem": self.problem
             or self.trouble
             or next((shard["problem"] for shard in shards if shard["problem"]), ""),
-            "servers": len(bot.guilds) if bot else 0,
-            "waiting": bot.queues.length if bot else 0,
-            "dropped": bot.queues.dropped if bot else 0,
-            "problems": dict(bot.problems) if bot else {},
+            "servers": len(context.guilds) if context else 0,
+            "waiting": context.queues.length if context else 0,
+            "dropped": context.queues.dropped if context else 0,
+            "problems": dict(context.problems) if context else {},
             "shards": shards,
         }

@@ -61,7 +61,8 @@ class Talk:
         for known, line in self._channels.get(channel, {}).items():
             if known == message:
                 break
-            said.append(f"{line.name}: {' '.join(line.text.split())}")
+            # A name with a colon would put words into somebody else's mouth.
+            said.append(f"{line.name.replace(':', ' ')}: {' '.join(line.text.split())}")
         return "\n".join(said)
 
 
