@@ -13,7 +13,7 @@ from whisperengine.emotion.classifier import EmotionReading
 from whisperengine.emotion.trajectory import Felt, follow
 from whisperengine.memory.facts import Fact
 from whisperengine.memory.people import Person
-from whisperengine.memory.recall import Memory, Recollection, Turn
+from whisperengine.memory.recall import Memory, Recollection, Summary, Turn
 from whisperengine.memory.relationship import Relationship
 
 NOW = datetime(2026, 6, 15, 18, 30, tzinfo=UTC)
@@ -56,6 +56,7 @@ def composed(
     felt: Sequence[Felt] = (),
     memories: Sequence[Memory] = (),
     facts: Sequence[Fact] = (),
+    summaries: Sequence[Summary] = (),
     recent: Sequence[Turn] = (),
     relationship: Relationship | None = None,
     turns: int = 0,
@@ -70,6 +71,7 @@ def composed(
         relationship or Relationship(interactions=turns, last_at=NOW if turns else None),
         10,
         facts=list(facts),
+        summaries=list(summaries),
         state=state.as_json() if state else {},
     )
     return compose(

@@ -311,6 +311,11 @@ def test_a_message_gives_twenty_facts_at_most():
     assert len(patterns.find(text, 1, SAID_AT)) == 20
 
 
+def test_what_stands_in_round_single_quotes_is_somebody_elses():
+    assert read("She keeps on: ‘I live in Rome’ and ‘I don’t like tea’.") == set()
+    assert read("I live in Rome.") != set()
+
+
 def test_what_is_taken_out_is_not_read_across():
     assert statements('I am "quite surely not" a doctor') == ["I am  \x1f  a doctor"]
     assert read('I am "quite surely not" a doctor') == set()

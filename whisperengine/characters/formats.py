@@ -78,7 +78,8 @@ def import_bytes(data: bytes, filename: str = "", *, trust_model: bool = False) 
     """Read a file of any known format; its content decides, the name only helps to tell JSON from YAML.
 
     Unless `trust_model`, the endpoint and the key's name in the character's model settings are left out: a card from
-    elsewhere must not be able to send talks and keys to an address of its choice. Raises InvalidFile (`invalid_file`),
+    elsewhere must not be able to send talks and keys to an address of its choice. Nor may it free itself from saying
+    that it is an AI. Raises InvalidFile (`invalid_file`),
     TooLargeError, or InvalidCharacter that lists every problem.
     """
     if not data.strip():
@@ -121,6 +122,12 @@ def _checked(format: Format, document: dict[str, Any], notes: list[str], trust_m
                 notes.append(
                     Lost(f"model.{name}", "was left out: where this character's talks go is for you to decide.")
                 )
+        # Files of WhisperEngine 1 are people's own characters, brought along.
+        if format not in ("yaml-2.0", "legacy-json") and get(document, ("identity", "full_roleplay")) is True:
+            remove(document, ("identity", "full_roleplay"))
+            notes.append(
+                Lost("identity.full_roleplay", "was left out: whether it may hide being an AI is for you to decide.")
+            )
     return Imported(format, parse(document), notes=tuple(notes))
 
 

@@ -56,7 +56,8 @@ def _fact_line(fact: Fact, person: Person, here: datetime) -> str:
 
 
 def _memory_line(memory: Memory, person: Person, name: str, here: datetime) -> str:
-    who = (one_line(person.display_name) or "They") if memory.by_person else name
+    # A name with a colon would put words into somebody else's mouth.
+    who = ((one_line(person.display_name) or "They") if memory.by_person else name).replace(":", " ")
     said = memory.content if len(memory.content) <= MEMORY_CHARS else memory.content[:MEMORY_CHARS] + "…"
     when = local(memory.said_at, person.time_zone)
     times = f", said {len(memory.others) + 1} times" if memory.others else ""

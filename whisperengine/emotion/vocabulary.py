@@ -59,7 +59,7 @@ ACTIONS: dict[str, tuple[str, ...]] = {
 
 INTERJECTIONS: dict[str, tuple[str, ...]] = {
     "disgust": (r"e+w{3,}", r"yu+ck{3,}", r"yu{3,}ck"),
-    "excitement": (r"y+a{3,}y+", r"ya+y{3,}", r"wo{3,}h*o*", r"ye+s{3,}", r"ye{3,}s+"),
+    "excitement": (r"y+a{3,}y+", r"ya+y{3,}", r"wo{3,}(?:h+o*)?", r"ye+s{3,}", r"ye{3,}s+"),
     "disappointment": (r"no{3,}", r"aw{3,} man"),
     "annoyance": (r"u+gh{3,}", r"u{3,}gh+", r"gr{3,}"),
     "surprise": (r"wo+w{3,}", r"wo{3,}w+", r"wha{3,}t+"),

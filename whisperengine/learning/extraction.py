@@ -17,10 +17,11 @@ from datetime import datetime
 from typing import Any
 
 from whisperengine.learning import readings, slots
+from whisperengine.learning.material import material
 from whisperengine.learning.patterns_words import PETS, RELATIVES
 from whisperengine.learning.statements import statements
 from whisperengine.llm.asking import plain
-from whisperengine.llm.client import LLMClient
+from whisperengine.llm.client import Completion, LLMClient
 from whisperengine.llm.endpoint import Endpoint
 from whisperengine.memory.facts import Learned
 
@@ -83,7 +84,7 @@ class Line:
     said_at: datetime
 
 
-async def ask(client: LLMClient, endpoint: Endpoint, lines: Sequence[Line], chars: int) -> str:
+async def ask(client: LLMClient, endpoint: Endpoint, lines: Sequence[Line], chars: int) -> Completion:
     """The model's answer about a batch, of which at most `chars` characters are shown. Raises LLMError."""
     parameters: dict[str, Any] = {
         "temperature": 0,
@@ -93,11 +94,11 @@ async def ask(client: LLMClient, endpoint: Endpoint, lines: Sequence[Line], char
     async with client.complete(endpoint, prompt(lines, chars), **parameters) as answer:
         async for _ in answer:
             pass
-    return answer.completion.text
+    return answer.completion
 
 
 def prompt(lines: Sequence[Line], chars: int) -> list[dict[str, str]]:
-    """The request's messages. JSON is the fence: no text inside a JSON string can end it."""
+    """The request's messages."""
     share = max(200, chars // max(1, len(lines)))
     data, number = [], 0
     for line in lines:
@@ -108,7 +109,7 @@ def prompt(lines: Sequence[Line], chars: int) -> list[dict[str, str]]:
             data.append({"by": "character", "text": line.content[: min(share, CONTEXT_CHARS)]})
     return [
         {"role": "system", "content": SYSTEM},
-        {"role": "user", "content": json.dumps({"conversation": data}, ensure_ascii=False)},
+        {"role": "user", "content": material(data)},
     ]
 
 

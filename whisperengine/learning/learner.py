@@ -25,10 +25,11 @@ from whisperengine.learning import extraction, patterns, retention, summaries
 from whisperengine.learning.extraction import Line
 from whisperengine.learning.importance import importance
 from whisperengine.llm.asking import asks, plain, sentences
-from whisperengine.llm.client import LLMClient
+from whisperengine.llm.client import Completion, LLMClient
 from whisperengine.llm.endpoint import Endpoint
-from whisperengine.memory import facts, people
+from whisperengine.memory import facts, people, usage
 from whisperengine.memory.facts import Learned
+from whisperengine.memory.usage import Usage
 from whisperengine.settings.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -99,7 +100,7 @@ class Learner:
             return
         channels: set[str] = set()
         while batch := await _unlearned(self._pool, user_id, character_id):
-            found = await self._found(batch, zone, last_attempt=job.attempts >= jobs.ATTEMPTS)
+            found = await self._found(job, batch, zone)
             if await self._store(user_id, character_id, batch, found):
                 self._on_person_changed(user_id)
             channels |= {message.channel for message in batch}
@@ -121,7 +122,7 @@ class Learner:
             page = await summaries.finished(self._pool, user_id, character_id, zone, datetime.now(UTC), channel)
             stored = 0
             for stretch in page.stretches:
-                text = await self._asked_summary(stretch, last_attempt=job.attempts >= jobs.ATTEMPTS)
+                text = await self._asked_summary(job, stretch)
                 origin = "model" if text else "extract"
                 text = text or await asyncio.to_thread(summaries.quoted, stretch, zone)
                 stored += await summaries.store(self._pool, user_id, character_id, stretch, text, origin)
@@ -149,7 +150,7 @@ class Learner:
                     deleted = await retention.delete_old(self._pool, user_id, character_id, days)
             after = found[-1]
 
-    async def _found(self, batch: Sequence[Unlearned], zone: tzinfo, last_attempt: bool) -> list[Learned]:
+    async def _found(self, job: Job, batch: Sequence[Unlearned], zone: tzinfo) -> list[Learned]:
         if self._learning == "off":
             return []
         theirs = [message for message in batch if message.by_person]
@@ -165,37 +166,48 @@ class Learner:
         # What is long past comes from an import: a model would be asked a thousand times for one.
         recent = [m for m in batch if m.said_at > datetime.now(UTC) - timedelta(days=MODEL_DAYS)]
         for lines in _requests(recent):
-            by_model += await self._asked_facts(lines, last_attempt)
+            by_model += await self._asked_facts(job, lines)
         found = [*by_pattern, *(fact for fact in by_model if (fact.message_id, fact.slot) not in taken)]
         return sorted(found, key=lambda fact: fact.message_id or 0)
 
     async def _model(self) -> Endpoint | None:
         return await self._endpoint() if self._learning == "auto" else None
 
-    async def _asked_facts(self, lines: list[Line], last_attempt: bool) -> list[Learned]:
-        endpoint = await self._model()
-        if endpoint is None:
-            return []
-        try:
-            answer = await extraction.ask(self._client, endpoint, lines, self._chars)
-        except LLMError as error:
-            if isinstance(error, TRANSIENT) and not last_attempt:
-                raise
-            log.warning("facts are learned without the model (%s)", error.code)
-            return []
-        return await asyncio.to_thread(extraction.read, answer, lines)
+    async def _asked_facts(self, job: Job, lines: list[Line]) -> list[Learned]:
+        answer = await self._asked(
+            job,
+            lambda endpoint: extraction.ask(self._client, endpoint, lines, self._chars),
+            "facts are learned without the model (%s)",
+        )
+        return await asyncio.to_thread(extraction.read, answer, lines) if answer is not None else []
 
-    async def _asked_summary(self, stretch: summaries.Stretch, last_attempt: bool) -> str | None:
+    async def _asked_summary(self, job: Job, stretch: summaries.Stretch) -> str | None:
+        answer = await self._asked(
+            job,
+            lambda endpoint: summaries.ask(self._client, endpoint, stretch, self._chars),
+            "a stretch is summarised without the model (%s)",
+        )
+        return summaries.believed(answer, stretch) if answer is not None else None
+
+    async def _asked(self, job: Job, ask: Callable[[Endpoint], Awaitable[Completion]], without: str) -> str | None:
+        """What the model says, counted for whom it was asked. None when it is not to be had; `without` is logged then.
+
+        Raises LLMError where it may be had at the job's next attempt.
+        """
         endpoint = await self._model()
         if endpoint is None:
             return None
         try:
-            return await summaries.ask(self._client, endpoint, stretch, self._chars)
+            answer = await ask(endpoint)
         except LLMError as error:
-            if isinstance(error, TRANSIENT) and not last_attempt:
+            if isinstance(error, TRANSIENT) and job.attempts < jobs.ATTEMPTS:
                 raise
-            log.warning("a stretch is summarised without the model (%s)", error.code)
+            log.warning(without, error.code)
             return None
+        prompt, completion = answer.prompt_tokens, answer.completion_tokens
+        used = Usage(prompt, completion, endpoint.cost(prompt, completion))
+        await usage.add_learning(self._pool, job.user_id, _character(job), used)
+        return answer.text
 
     async def _store(
         self, user_id: int, character_id: int, batch: Sequence[Unlearned], found: Sequence[Learned]

@@ -17,7 +17,7 @@ _FENCED = re.compile(r"```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)", re.DOTALL)
 _TAKEN_OUT = re.compile(
     r"`[^`\n]*(?:`|$)"
     r'|"[^"\n]*(?:"|$)|“[^”\n]*(?:”|$)|«[^»\n]*(?:»|$)|„[^“”\n]*(?:[“”]|$)|「[^」\n]*(?:」|$)'
-    r"|(?<![\w'])'[^'\n]*(?:'(?!\w)|$)|‘[^’\n]*’(?!\w)"
+    r"|(?<![\w'])'[^'\n]*(?:'(?!\w)|$)|‘(?:[^‘'\n]|'(?=\w))*+'(?!\w)"
     r"|\*(?!\s)[^*\n]*(?:\*|$)"
     r"|(?<!\w)_[^_\n]+_(?!\w)"
     r"|\bhttps?://\S+|\bwww\.\S+",
@@ -33,8 +33,8 @@ _OWN_LABELS = re.compile(
 _BULLET = re.compile(r"^[ \t]*(?:[-*•]|\d{1,2}[.)])[ \t]+", re.MULTILINE)
 _END = re.compile(r"(?<=[.!?…])[\"')\]]*\s+|\n+|(?<=[。！？])")
 _BACK_TO_YOU = re.compile(
-    r"[,;.!–—-]?[ \t]*\b(?:and|what about|how about|what's|hbu|wbu)?[ \t]*(?:you|u|yours|yourself|hbu|wbu)"
-    r"[ \t]*\?+\s*$",
+    r"(?:[,;.!–—-]|(?<![ \t]))[ \t]*+\b(?:and|what about|how about|what's|hbu|wbu)?[ \t]*"
+    r"(?:you|u|yours|yourself|hbu|wbu)[ \t]*\?+\s*$",
     re.IGNORECASE,
 )
 _JOKING = re.compile(

@@ -6,7 +6,6 @@ sentences are quoted with their dates.
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 import unicodedata
@@ -17,9 +16,10 @@ from datetime import date, datetime, tzinfo
 import asyncpg
 
 from whisperengine.db.ids import new_id
+from whisperengine.learning.material import material
 from whisperengine.learning.statements import statements
 from whisperengine.llm.asking import keys
-from whisperengine.llm.client import LLMClient
+from whisperengine.llm.client import Completion, LLMClient
 from whisperengine.llm.endpoint import Endpoint
 
 log = logging.getLogger(__name__)
@@ -198,22 +198,22 @@ async def store(pool: asyncpg.Pool, user_id: int, character_id: int, stretch: St
         return bool(stored)
 
 
-async def ask(client: LLMClient, endpoint: Endpoint, stretch: Stretch, chars: int) -> str | None:
-    """A model's summary; None when what it wrote is not drawn from the stretch. Raises LLMError."""
+async def ask(client: LLMClient, endpoint: Endpoint, stretch: Stretch, chars: int) -> Completion:
+    """A model's summary, which is to be read with `believed`. Raises LLMError."""
     share = max(100, chars // len(stretch.said))
     data = [{"by": "person" if said.by_person else "character", "text": said.content[:share]} for said in stretch.said]
     messages = [
         {"role": "system", "content": SYSTEM},
-        {"role": "user", "content": json.dumps({"conversation": data}, ensure_ascii=False)},
+        {"role": "user", "content": material(data)},
     ]
     async with client.complete(endpoint, messages, temperature=0, max_tokens=ANSWER_TOKENS) as answer:
         async for _ in answer:
             pass
-    return believed(answer.completion.text, stretch)
+    return answer.completion
 
 
 def believed(answer: str, stretch: Stretch) -> str | None:
-    """An answer as one line of at most 900 characters, when most of its words were said in the stretch."""
+    """An answer as one line of at most 900 characters; None unless most of its words were said in the stretch."""
     shown = "".join(" " if unicodedata.category(char)[0] == "C" else char for char in answer[:8_000])
     text = re.sub(r"\s+", " ", shown).strip()
     told = keys(text) - keys("person character conversation summary felt mentioned shared discussed wanted")

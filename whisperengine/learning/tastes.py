@@ -10,7 +10,7 @@ TASTE_WORDS = 4
 
 _WORD = re.compile(r"[^\W_]+(?:['’.&-][^\W_]+)*")
 _NARROWED = re.compile(r"\s+(?:that|which|who|whose|where|with which|of|i|you|we)\b")
-_GLUE = re.compile(r"\s*,?\s*(?P<and>(?:\band\b|\bor\b|&)\s+)|\s*,\s*")
+_GLUE = re.compile(r"\s*+(?:,\s*+)?(?P<and>(?:\band\b|\bor\b|&)\s+)|\s*+,\s*")
 _END = re.compile(r"\s*(?:$|[^\w\s'&])|\s+(?:and|or|but|so|because|too|with|in|at|for)\b")
 
 
