@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 PAGE := cdl-web-ui
 PAGE_SOURCES := $(shell find $(PAGE) -type f -not -path '*/node_modules/*' -not -path '*/.next/*' -not -path '*/out/*' \
   -not -path '*/nginx/*' -not -name Dockerfile -not -name next-env.d.ts)
+MINUTES ?= 5
 export MODEL_CACHE_DIR ?= $(CURDIR)/.cache/models
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
@@ -65,8 +66,11 @@ format: $(VENV)/.installed-dev ## format the code
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-attack: $(VENV)/.installed-dev ## thousands of generated requests against a service, each answer held against /openapi.json
+attack: $(VENV)/.installed-dev ## hostile requests, sequences, files and texts (MINUTES=5 for each kind)
 	$(BIN)/python -m tests.support.attack -- --max-examples=30
+	$(BIN)/python -m tests.machines --minutes $(MINUTES)
+	$(BIN)/python -m tests.fuzz --seconds $$(($(MINUTES) * 60))
+	$(BIN)/python bench/regexes.py
 
 bench: $(VENV)/.installed-dev ## measure (DATA=folder with the benchmark data)
 	$(BIN)/python bench/turn.py

@@ -211,7 +211,9 @@ CREATE TABLE public.conversations (
     terms bigint DEFAULT 0 NOT NULL,
     session integer DEFAULT 1 NOT NULL,
     place integer DEFAULT 0 NOT NULL,
-    last_at timestamp with time zone DEFAULT now() NOT NULL
+    last_at timestamp with time zone DEFAULT now() NOT NULL,
+    turn_by bigint,
+    turn_until timestamp with time zone
 );
 
 --
@@ -225,6 +227,18 @@ COMMENT ON COLUMN public.conversations.session IS 'number of the present sitting
 --
 
 COMMENT ON COLUMN public.conversations.place IS 'number of the last message within it';
+
+--
+-- Name: COLUMN conversations.turn_by; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.conversations.turn_by IS 'the process that takes a turn here; null when none does';
+
+--
+-- Name: COLUMN conversations.turn_until; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.conversations.turn_until IS 'past this its claim counts no more: it renews it while it lives';
 
 --
 -- Name: discord_answers; Type: TABLE; Schema: public; Owner: -
@@ -769,7 +783,11 @@ CREATE TABLE public.usage (
     turns integer NOT NULL,
     prompt_tokens bigint NOT NULL,
     completion_tokens bigint NOT NULL,
-    cost double precision NOT NULL
+    cost double precision NOT NULL,
+    learning_requests integer DEFAULT 0 NOT NULL,
+    learning_prompt_tokens bigint DEFAULT 0 NOT NULL,
+    learning_completion_tokens bigint DEFAULT 0 NOT NULL,
+    learning_cost double precision DEFAULT 0 NOT NULL
 );
 
 --
@@ -777,6 +795,12 @@ CREATE TABLE public.usage (
 --
 
 COMMENT ON TABLE public.usage IS 'by day in UTC: turns, tokens as the endpoints reported them, cost by the prices that were set then';
+
+--
+-- Name: COLUMN usage.learning_requests; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.usage.learning_requests IS 'to a model, for facts and summaries; the other columns without learning_ are of answers';
 
 --
 -- Name: users; Type: TABLE; Schema: public; Owner: -

@@ -6,7 +6,7 @@ import asyncio
 import shutil
 from collections import Counter
 from collections.abc import Callable
-from itertools import count
+from itertools import count, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import aiohttp
 import asyncpg
 import pytest
 
-from tests.support.llm_stub import LLMStub, says
+from tests.support.llm_stub import LLMStub, says, silent
 from tests.support.service import Process
 from whisperengine.db import migrate
 from whisperengine.db.migration_files import load_migrations
@@ -142,6 +142,55 @@ async def test_people_who_talk_through_all_replicas_at_once_keep_their_order(
     assert_each_answered_once(rows, dict.fromkeys(people, texts))
     for person in people:
         assert [row["content"] for row in rows if row["user"] == person and row["role"] == "person"] == texts
+
+
+async def test_messages_of_one_person_that_reach_two_replicas_at_once_are_answered_one_after_the_other(
+    database: str, llm_stub: LLMStub, replicas: Callable[..., Any]
+):
+    services = await replicas(2)
+    numbers = count(1)
+    asked, open_now, most = [], 0, 0
+
+    async def behave(request: Any, body: Any) -> Any:
+        nonlocal open_now, most
+        open_now += 1
+        most = max(most, open_now)
+        asked.append(str(body["messages"]))
+        try:
+            return await says(f"Answer {next(numbers)}.", delay=0.15)(request, body)
+        finally:
+            open_now -= 1
+
+    llm_stub.will(behave)
+    texts = [f"Message {number}" for number in range(10)]
+    async with aiohttp.ClientSession() as session:
+        answers = await asyncio.gather(
+            *(say(session, services[number % 2], "sam", text) for number, text in enumerate(texts))
+        )
+    assert [status for status, _ in answers] == [200] * 10
+    assert (len(asked), most) == (10, 1)
+    rows = await stored(database)
+    assert_each_answered_once(rows, {"sam": texts})
+    assert [row["role"] for row in rows] == ["person", "character"] * 10
+    assert all(answer["reply_to"] == message["message_id"] for message, answer in pairwise(rows) if answer["reply_to"])
+    for number, prompt in enumerate(asked):
+        assert all(f"Answer {earlier}." in prompt for earlier in range(1, number + 1))
+
+
+async def test_a_replica_that_is_killed_in_the_middle_of_a_turn_does_not_hold_up_the_person_for_long(
+    database: str, llm_stub: LLMStub, replicas: Callable[..., Any]
+):
+    first, second = await replicas(2)
+    llm_stub.will(silent, says("I am here."))
+    async with aiohttp.ClientSession() as session:
+        unanswered = asyncio.create_task(say(session, first, "sam", "Are you there?"))
+        await until(lambda: bool(llm_stub.completions))
+        await first.kill()
+        with pytest.raises(aiohttp.ClientError):
+            await unanswered
+        async with asyncio.timeout(60):
+            status, body = await say(session, second, "sam", "And now?")
+    assert (status, body["response"]) == (200, "I am here.")
 
 
 async def test_turns_of_a_replica_that_is_killed_are_answered_once_by_another(

@@ -16,7 +16,7 @@ from tests.support.talk import Talk, talking
 from whisperengine.db import jobs
 from whisperengine.db.ids import new_id
 from whisperengine.errors import ConflictError, NotFoundError, TooManyRequests
-from whisperengine.memory import erasure, export, facts, indexing, links, messages, people, reactions, recall
+from whisperengine.memory import erasure, export, facts, indexing, links, messages, people, reactions, recall, usage
 from whisperengine.memory.asked import ask
 from whisperengine.memory.facts import Learned
 from whisperengine.memory.messages import Place, Read
@@ -157,12 +157,14 @@ async def test_relationships_are_weighted_by_their_interactions_and_usage_is_sum
     for _ in range(3):
         await turn(sam, "Hello")
     await turn(disco, "Hi")
+    for talk in (sam, disco):
+        await usage.add_learning(talk.pool, talk.user_id, talk.character_id, usage.Usage(5, 1, 0.5))
     await joined(sam.pool)
     row = (await sam.rows("select * from relationships where user_id = $1 and character_id = $2"))[0]
     assert row["interactions"] == 4
     assert row["trust"] == pytest.approx((3 * 0.53 + 0.51) / 4)
-    used = await sam.rows("select turns from usage where user_id = $1 and character_id = $2")
-    assert [row["turns"] for row in used] == [4]
+    used = await sam.rows("select * from usage where user_id = $1 and character_id = $2")
+    assert [(row["turns"], row["learning_requests"], row["learning_cost"]) for row in used] == [(4, 2, 1.0)]
 
 
 async def test_a_split_gives_back_exactly_what_was_brought_and_keeps_what_was_said_while_joined(sam: Talk, disco: Talk):

@@ -59,9 +59,10 @@ async def test_a_failed_turn_keeps_the_message_once_and_a_retry_with_its_key_ans
     llm_stub.will(behaviour)
     body = {"user_id": "sam", "message": "Remember that I moved to Lisbon."}
     key = {"Idempotency-Key": "turn-1"}
-    got, answer = await talking.post("/api/chat", body, headers=key)
+    got, answer, headers = await talking.request("POST", "/api/chat", json=body, headers=key)
     assert (got, answer["code"]) == (status, code), answer
     assert answer["success"] is False
+    assert ("Retry-After" in headers) == (status == 503)
     assert await rows(database) == [("person", body["message"])]
 
     llm_stub.will(says("Lisbon, how lovely."))

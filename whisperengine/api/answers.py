@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 BODY_BYTES = 1024 * 1024
 BODY_SECONDS = 30.0
+RETRY_SECONDS = 5.0
+"""What a 503 says in `Retry-After` where nobody knows better."""
 
 _HTTP_TEXTS = {
     404: ("There is no such path. See docs/api.md for the routes.", "not_found"),
@@ -53,8 +55,11 @@ def openai_error(error: WhisperEngineError) -> dict[str, Any]:
 
 def error_response(request: web.Request, error: WhisperEngineError) -> web.Response:
     headers = {}
-    if error.retry_after is not None:
-        headers["Retry-After"] = str(max(1, round(error.retry_after)))
+    wait = error.retry_after
+    if wait is None and error.status == 503:
+        wait = RETRY_SECONDS
+    if wait is not None:
+        headers["Retry-After"] = str(max(1, round(wait)))
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     body = openai_error(error) if request.path.startswith("/v1/") else error_body(error)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from whisperengine.api.description import Content
 from whisperengine.api.schemas import (
     ANY,
@@ -44,6 +46,7 @@ _SUMMARY: dict[str, Schema] = {
     "description": STRING,
     "archetype": STRING,
     "tags": list_of(STRING),
+    "color": nullable(string("Its accent, such as #9ad1d4; null where its author chose none.")),
     "version": INTEGER,
     "archived": BOOLEAN,
     "builtin": flag("Shipped with the program, and not edited."),
@@ -101,6 +104,8 @@ CONFLICT = object_of(
     required=("success", "error", "code"),
     title="VersionConflict",
 )
+SAVED: dict[str, Any] = {"headers": IF_MATCH, "answers": {200: ONE, 412: CONFLICT}, "fails": (409,)}
+"""How every route describes itself that saves a new version."""
 TEMPLATE = Content({"application/yaml": ANY, "application/json": success({"definition": DEFINITION})})
 
 NUMBER = integer(1, 999_999_999, "Number of a version.")

@@ -47,10 +47,10 @@ def summary_body(character: Character | Summary) -> dict[str, Any]:
     if isinstance(character, Character):
         definition = character.definition
         full_name, description = definition.full_name, definition.description[:500]
-        archetype, tags = definition.archetype, definition.tags
+        archetype, tags, color = definition.archetype, definition.tags, definition.text("avatar.accent")
     else:
         full_name, description = character.full_name, character.description
-        archetype, tags = character.archetype, character.tags
+        archetype, tags, color = character.archetype, character.tags, character.color
     name = character.name
     return {
         "name": name,
@@ -58,6 +58,7 @@ def summary_body(character: Character | Summary) -> dict[str, Any]:
         "description": description,
         "archetype": archetype,
         "tags": [tag for tag in tags if isinstance(tag, str)],
+        "color": color or None,
         "version": character.version,
         "archived": character.archived_at is not None,
         "builtin": character.unedited_builtin,
@@ -196,13 +197,7 @@ async def show(request: web.Request) -> web.Response:
 
 
 @routes.put("/api/characters/{name}")
-@describe(
-    "Save a character",
-    body=schemas.CHANGED,
-    headers=schemas.IF_MATCH,
-    answers={200: schemas.ONE, 412: schemas.CONFLICT},
-    fails=(409,),
-)
+@describe("Save a character", body=schemas.CHANGED, **schemas.SAVED)
 async def put(request: web.Request) -> web.Response:
     """A new version. A definition with another name renames the character; without one it keeps its name."""
     parts = request.app[CONTEXT].ready()
@@ -213,13 +208,7 @@ async def put(request: web.Request) -> web.Response:
 
 
 @routes.patch("/api/characters/{name}")
-@describe(
-    "Change fields of a character",
-    body=schemas.PATCH,
-    headers=schemas.IF_MATCH,
-    answers={200: schemas.ONE, 412: schemas.CONFLICT},
-    fails=(409,),
-)
+@describe("Change fields of a character", body=schemas.PATCH, **schemas.SAVED)
 async def patch(request: web.Request) -> web.Response:
     """A merge patch (RFC 7396) of the definition; null takes a field away."""
     parts = request.app[CONTEXT].ready()

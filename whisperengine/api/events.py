@@ -22,6 +22,9 @@ WRITE_SECONDS = 30.0
 BUFFER_BYTES = 16_384
 """Unread bytes beyond which writing waits."""
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+"""Made once: json.dumps with options of its own makes an encoder for each word."""
+
 T = TypeVar("T")
 
 
@@ -55,7 +58,7 @@ class EventStream:
 
     async def send(self, data: Mapping[str, Any] | str, name: str = "") -> None:
         """One event. Raises ListenerGone when the listener has gone or reads nothing for 30 seconds."""
-        text = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+        text = data if isinstance(data, str) else _encode(data)
         await self._write((f"event: {name}\n" if name else "") + f"data: {text}\n\n")
 
     async def _write(self, text: str) -> None:

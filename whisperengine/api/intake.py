@@ -58,7 +58,7 @@ async def history(request: web.Request) -> web.Response:
     name = body.get("user_name") or ""
     person = await people.resolve(parts.pool, "api", user_id, clean_id(name, "user_name") if name else "")
     place = Place(person.user_id, character.id, clean_id(body.get("channel") or "import", "channel"), False)
-    stored = await parts.turns.tell(place, said, person.time_zone)
+    stored = await parts.turns.memories.tell(place, said, person.time_zone)
     return web.json_response({"success": True, "stored": stored, "known": len(said) - stored})
 
 

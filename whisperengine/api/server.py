@@ -2,32 +2,15 @@
 
 from __future__ import annotations
 
+import pkgutil
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Any
+
 from aiohttp import web
 
-from whisperengine.api import (
-    bans,
-    characters,
-    characters_avatar,
-    characters_files,
-    characters_prompt,
-    characters_versions,
-    chat,
-    discord,
-    greetings,
-    intake,
-    keys,
-    links,
-    metrics,
-    openai,
-    openapi,
-    page,
-    people,
-    reference,
-    settings,
-    system,
-    try_character,
-    usage,
-)
+import whisperengine.api
+from whisperengine.api import characters_files, openapi, page
 from whisperengine.api.access import ACCESS
 from whisperengine.api.answers import BODY_BYTES, errors
 from whisperengine.api.callers import CALLERS, Callers
@@ -46,30 +29,7 @@ def application(context: Context) -> web.Application:
     app[CONTEXT] = context
     app[CALLERS] = Callers(context.config)
     app[characters_files.DESK] = characters_files.Desk()
-    for module in (
-        bans,
-        characters,
-        characters_avatar,
-        characters_files,
-        characters_prompt,
-        characters_versions,
-        chat,
-        discord,
-        greetings,
-        intake,
-        keys,
-        links,
-        metrics,
-        openai,
-        openapi,
-        page,
-        people,
-        reference,
-        settings,
-        system,
-        try_character,
-        usage,
-    ):
+    for module in _modules():
         app.add_routes(module.routes)
     undecided = {f"{route.method} {route.resource.canonical}" for route in app.router.routes() if route.resource}
     undecided = {route for route in undecided if not route.startswith("HEAD ")} - ACCESS.keys()
@@ -78,3 +38,11 @@ def application(context: Context) -> web.Application:
     app.on_startup.append(page.open_page)
     app[DOCUMENT] = openapi.document(app)
     return app
+
+
+def _modules() -> Iterator[Any]:
+    """The modules beside this one that have routes, by name."""
+    for found in pkgutil.iter_modules(whisperengine.api.__path__, "whisperengine.api."):
+        module = import_module(found.name)
+        if hasattr(module, "routes"):
+            yield module

@@ -10,7 +10,8 @@ from whisperengine.api.schemas import INTEGER, NUMBER, STRING, integer, list_of,
 from whisperengine.db.pool import reachable
 from whisperengine.memory import usage
 
-_TOTALS = {"turns": INTEGER, "prompt_tokens": INTEGER, "completion_tokens": INTEGER, "cost": NUMBER}
+_TOKENS = {"prompt_tokens": INTEGER, "completion_tokens": INTEGER, "cost": NUMBER}
+_TOTALS = {"turns": INTEGER, **_TOKENS, "learning": object_of({"requests": INTEGER, **_TOKENS})}
 REPORT = success(
     {
         "days": list_of(object_of({"day": STRING, **_TOTALS})),
@@ -30,7 +31,8 @@ routes = web.RouteTableDef()
 )
 async def report(request: web.Request) -> web.Response:
     """By day (UTC), by character, and of the hundred people who used most. Tokens are what the endpoints reported; the
-    cost is by the prices that were set at the time.
+    cost is by the prices that were set at the time. `learning` is what facts and summaries were asked for with, beside
+    the answers.
     """
     context = request.app[CONTEXT]
     with reachable(context.config.dsn):

@@ -50,6 +50,7 @@ class Summary:
     description: str
     archetype: str
     tags: tuple[str, ...]
+    color: str
     version: int
     unedited_builtin: bool
     picture: str
@@ -120,7 +121,8 @@ async def list_characters(
         "select * from (select name, coalesce(definition #>> '{identity,full_name}', '') as full_name, "
         "left(coalesce(definition #>> '{identity,description}', ''), 500) as description, "
         "coalesce(definition #>> '{identity,archetype}', 'real-world') as archetype, "
-        "coalesce(definition #> '{about,tags}', '[]') as tags, version, "
+        "coalesce(definition #> '{about,tags}', '[]') as tags, "
+        "coalesce(definition #>> '{avatar,accent}', '') as color, version, "
         f"builtin_sha256 is not null as unedited_builtin, {pictures.TAG} as picture, archived_at, created_at, "
         "updated_at from characters where name > $1 and ($2 or archived_at is null) "
         "and ($3::text is null or name = $3)) listed "

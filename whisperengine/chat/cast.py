@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import suppress
+from dataclasses import replace
 
 import asyncpg
 
@@ -42,12 +43,19 @@ class Cast:
         slug = name or self.default
         at, character = self._known.get(slug, (0.0, None))
         if character is None or time.monotonic() - at > FRESH_SECONDS:
-            changes = self._changes
+            changes, known = self._changes, character
+            if known:
+                # Whoever comes while it is read takes what there is: a hundred turns do not all read it.
+                self._known[slug] = (time.monotonic(), known)
             character = await store.get(self._pool, slug)
             if character is None:
+                self.forget(slug)
                 raise NotFoundError(
                     f"There is no character named {slug!r}. Known: {await self._names()}.", code="unknown_character"
                 )
+            # Unchanged it stays the same object, so that long answers do not each hold one of their own.
+            if known and _same(known, character):
+                character = known
             # What was read while a change came in may be older than the change.
             if changes == self._changes:
                 self._known[slug] = (time.monotonic(), character)
@@ -71,3 +79,7 @@ class Cast:
     async def _names(self) -> str:
         rows = await self._pool.fetch("select name from characters where archived_at is null order by name limit 20")
         return ", ".join(row["name"] for row in rows) or "none"
+
+
+def _same(one: Character, other: Character) -> bool:
+    return one.definition.sha256 == other.definition.sha256 and replace(one, definition=other.definition) == other

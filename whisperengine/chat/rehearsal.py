@@ -8,6 +8,7 @@ import asyncpg
 
 from whisperengine.characters.definition import Definition
 from whisperengine.chat.meaning import Meanings
+from whisperengine.chat.memories import asked_of
 from whisperengine.chat.prompt import Composed, compose
 from whisperengine.chat.taken import trajectory
 from whisperengine.chat.voice import Voice
@@ -17,7 +18,6 @@ from whisperengine.emotion.feelings import Feelings
 from whisperengine.emotion.trajectory import Felt
 from whisperengine.inference.encoder import Encoder
 from whisperengine.memory import people, recall
-from whisperengine.memory.asked import ask
 from whisperengine.memory.messages import Place
 from whisperengine.memory.people import Person
 from whisperengine.memory.recall import Recollection
@@ -50,7 +50,7 @@ class Rehearsal:
     async def prompt(self, definition: Definition, text: str, person: Person, place: Place | None) -> Composed:
         """The prompt that `text` would lead to. Nothing is recalled without a place."""
         now = datetime.now(UTC)
-        asked = ask(text, person=person.display_name, character=definition.called, now=now, zone=person.time_zone)
+        asked = asked_of(person, definition, text, now)
         reading, *searched = await self._encoder.read(list(dict.fromkeys((text, asked.embedded))))
         feeling = (await self._feelings.read([text], [reading]))[0]
         recollection = Recollection([], [], Relationship(), 0)

@@ -144,7 +144,7 @@ async def placed(
     stored = await threads.lines(pool, person.user_id, character.id, channel, PREFIX, echo)
     found = continued(talk, channel, stored, named=bool(name))
     for line, text in found.changed:
-        await turns.edit(person, character, line.message_id, clean_text(text, limit=len(text) + 1))
+        await turns.memories.edit(person, character, line.message_id, clean_text(text, limit=len(text) + 1))
     key = await _gone_back(pool, turns, character, person, found.rest, incoming.text)
     return replace(
         incoming,
@@ -171,5 +171,5 @@ async def _gone_back(
         await corrections.discard_answer(pool, person.user_id, character.id, later[0].message_id)
     text = clean_text(text)
     if first.content != text:
-        await turns.edit(person, character, first.message_id, text)
+        await turns.memories.edit(person, character, first.message_id, text)
     return first.request_key

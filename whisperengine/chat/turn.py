@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from weakref import WeakValueDictionary
@@ -11,13 +11,13 @@ from weakref import WeakValueDictionary
 import asyncpg
 import numpy as np
 
-from whisperengine.characters.definition import Definition
 from whisperengine.characters.store import Character
 from whisperengine.chat import prompt
 from whisperengine.chat.acquaintances import Acquaintances
 from whisperengine.chat.cast import Cast
 from whisperengine.chat.incoming import Incoming, clean_text
 from whisperengine.chat.meaning import Meanings
+from whisperengine.chat.memories import Memories, asked_of
 from whisperengine.chat.offline_scene import offline_scene
 from whisperengine.chat.rehearsal import Rehearsal
 from whisperengine.chat.taken import Clock, Turn, trajectory
@@ -31,13 +31,13 @@ from whisperengine.errors import NotFoundError
 from whisperengine.inference.encoder import Encoder, Reading
 from whisperengine.learning.indexer import Indexer, to_read
 from whisperengine.llm.answer_text import Pieces
-from whisperengine.memory import corrections, history, messages, people, recall, relationship, usage
-from whisperengine.memory.asked import Asked, ask, time_told
-from whisperengine.memory.history import Said
+from whisperengine.memory import corrections, messages, people, recall, relationship, usage
+from whisperengine.memory.asked import time_told
 from whisperengine.memory.messages import Accepted, Answer, Place
 from whisperengine.memory.people import Person
-from whisperengine.memory.recall import Memory, Recollection
+from whisperengine.memory.recall import Recollection
 from whisperengine.memory.sketches import Sketches
+from whisperengine.memory.turn_leases import Lease, TakenElsewhere, TurnLeases
 
 OnToken = Callable[[str], Awaitable[None]]
 COUNTED = 3
@@ -69,6 +69,8 @@ class Turns:
         self._acquaintances = acquaintances
         self._meanings = Meanings(encoder)
         self.rehearsal = Rehearsal(pool, dsn, encoder, feelings, model_id, voice, self._meanings, sketches)
+        self.memories = Memories(pool, dsn, encoder, feelings, model_id, sketches)
+        self._leases = TurnLeases(pool)
         self._order: WeakValueDictionary[tuple[int, int], asyncio.Lock] = WeakValueDictionary()
         self.under_way = 0
 
@@ -114,15 +116,28 @@ class Turns:
         order = self._order.setdefault((person.user_id, character.id), asyncio.Lock())
         if gate and order.locked():
             await gate
-        async with order:
-            return await self._take(incoming, text, character, person, on_token, with_answer_feeling, gate)
+        key = (person.user_id, character.id)
+        async with order, self._leases.lease(*key) as lease:
+            while True:
+                try:
+                    return await self._take(
+                        incoming, text, character, person, on_token, with_answer_feeling, gate, lease
+                    )
+                except TakenElsewhere:
+                    with reachable(self._dsn):
+                        await self._leases.until_free(*key)
 
     async def whom(self, incoming: Incoming) -> tuple[Character, Person]:
         """Who is spoken to, and by whom. Raises NotFoundError for a character that there is not."""
         with reachable(self._dsn):
-            return await self._cast.get(incoming.character), await self._acquaintances.get(
-                incoming.platform, incoming.platform_user_id, incoming.display_name
+            character, person = (
+                await self._cast.get(incoming.character),
+                await self._acquaintances.get(incoming.platform, incoming.platform_user_id, incoming.display_name),
             )
+        if incoming.shared and not incoming.display_name:
+            # The name that is known may have been told in private.
+            person = replace(person, display_name="")
+        return character, person
 
     async def _take(
         self,
@@ -133,12 +148,13 @@ class Turns:
         on_token: OnToken | None,
         with_answer_feeling: bool,
         gate: Awaitable[None] | None,
+        lease: Lease,
     ) -> Turn:
         clock = Clock()
         place = Place(person.user_id, character.id, incoming.channel, incoming.shared)
         message_id, now = new_id(), datetime.now(UTC)
 
-        asked = self._ask(text, person, character.definition, now)
+        asked = asked_of(person, character.definition, text, now)
         # One pass for both: what is asked for differs from what was said only where it points at the character.
         reading, *searched = await self._encoder.read(list(dict.fromkeys((text, asked.embedded))))
         feeling = (await self._feelings.read([text], [reading]))[0]
@@ -146,6 +162,7 @@ class Turns:
             await gate
         clock.mark("encode")
 
+        lease.claimed = True
         with reachable(self._dsn):
             # Neither waits for the other: the commit's disk time passes while memories are searched.
             accepted, recollection = await _both(
@@ -158,6 +175,7 @@ class Turns:
                     to_read(self._model_id, reading, feeling),
                     incoming.idempotency_key,
                     time_told(text, now, person.time_zone),
+                    holder=lease.holder,
                 ),
                 recall.recall(
                     self._pool,
@@ -194,6 +212,7 @@ class Turns:
                     self._pool, place.user_id, place.character_id, accepted.answer.message_id
                 )
         elif accepted.answer:
+            lease.claimed = False
             return await self._repeat(turn, accepted.answer, on_token, clock)
 
         similarity = await self._meanings.closeness(character.definition, reading.embedding)
@@ -232,7 +251,7 @@ class Turns:
             turn.answer = said.text
             if turn.answer:
                 turn.llm = self._voice.describe()["model"] or ""
-                await asyncio.shield(self._store(turn, incoming, place, interrupted=True))
+                await asyncio.shield(self._store(turn, incoming, place, lease, interrupted=True))
             raise
         turn.answer, turn.llm, turn.tool_calls = spoken.text, spoken.llm, spoken.tool_calls
         turn.finish_reason = spoken.finish_reason
@@ -247,7 +266,7 @@ class Turns:
 
         reading_answer = asyncio.ensure_future(self._encoder.read([turn.answer]))
         try:
-            place = await self._store(turn, incoming, place)
+            place = await self._store(turn, incoming, place, lease)
         except BaseException:
             reading_answer.cancel()
             raise
@@ -272,61 +291,20 @@ class Turns:
             raise NotFoundError("Nothing was said in this conversation yet. Send a message first.", code="nothing_said")
         return replace(incoming, text=asked.content, shared=asked.shared, idempotency_key=asked.request_key)
 
-    async def search(
-        self, place: Place, text: str, person: Person, character: Character, *, limit: int
-    ) -> list[Memory]:
-        """The memories that `text` would recall at `place`, best first."""
-        asked = self._ask(text, person, character.definition, datetime.now(UTC))
-        reading = (await self._encoder.read([asked.embedded]))[0]
-        with reachable(self._dsn):
-            found = await recall.recall(
-                self._pool, place, asked, reading.embedding, self._model_id, before=new_id(), limit=limit
-            )
-        return found.memories
-
-    def _ask(self, text: str, person: Person, definition: Definition, now: datetime) -> Asked:
-        return ask(
-            text,
-            person=person.display_name,
-            character=definition.called,
-            now=now,
-            zone=person.time_zone,
-        )
-
-    async def tell(self, place: Place, said: Sequence[Said], zone: str) -> int:
-        """Store past talk; returns how many of its messages were not known yet."""
-        texts = [message.content for message in said]
-        readings = await self._encoder.read(texts)
-        feelings = await self._feelings.read(texts, readings)
-        reads = [to_read(self._model_id, reading, feeling) for reading, feeling in zip(readings, feelings, strict=True)]
-        with reachable(self._dsn):
-            stored = await history.store(self._pool, place, said, reads, zone)
-        self._sketches.forget(place.user_id)
-        return len(stored)
-
-    async def edit(self, person: Person, character: Character, message_id: int, content: str) -> bool:
-        """Put other words in a stored message's place. False when there is none."""
-        with reachable(self._dsn):
-            stored = await corrections.find(self._pool, person.user_id, character.id, message_id)
-            if stored is None:
-                return False
-            reading = (await self._encoder.read([content]))[0]
-            feeling = (await self._feelings.read([content], [reading]))[0]
-            read = to_read(self._model_id, reading, feeling)
-            return await corrections.edit(self._pool, person.user_id, character.id, message_id, content, read)
-
     def forget_person(self, user_id: int) -> None:
         """Drop what is cached of a person who was erased or changed."""
         self._acquaintances.forget(user_id)
 
-    async def _store(self, turn: Turn, incoming: Incoming, place: Place, *, interrupted: bool = False) -> Place:
+    async def _store(
+        self, turn: Turn, incoming: Incoming, place: Place, lease: Lease, *, interrupted: bool = False
+    ) -> Place:
         """One transaction: the answer and what the turn changed. Returns where: a person who was joined to another
         while the model spoke is answered there.
         """
         turn.answer_id = new_id()
         with reachable(self._dsn):
             try:
-                await self._store_at(turn, incoming, place, interrupted)
+                await self._store_at(turn, incoming, place, lease, interrupted)
             except asyncpg.ForeignKeyViolationError:
                 self.forget_person(place.user_id)
                 person = await people.find(self._pool, incoming.platform, incoming.platform_user_id)
@@ -337,10 +315,10 @@ class Turns:
                         "This person was erased meanwhile. A new message starts anew.", code="unknown_user"
                     ) from None
                 place = replace(place, user_id=person.user_id)
-                await self._store_at(turn, incoming, place, interrupted)
+                await self._store_at(turn, incoming, place, lease, interrupted)
         return place
 
-    async def _store_at(self, turn: Turn, incoming: Incoming, place: Place, interrupted: bool) -> None:
+    async def _store_at(self, turn: Turn, incoming: Incoming, place: Place, lease: Lease, interrupted: bool) -> None:
         """Another process that was faster is believed."""
         feeling, chars = turn.feeling, len(clean_text(incoming.text))
         step = relationship.step(turn.relationship, feeling.primary, feeling.intensity, chars)
@@ -356,6 +334,7 @@ class Turns:
             state=turn.composed.state.as_json() if turn.composed else None,
             interrupted=interrupted,
             usage=turn.usage,
+            holder=lease.holder,
         )
         if stands is None:
             answer = await messages.answer_to(self._pool, place, turn.message_id)
@@ -368,6 +347,7 @@ class Turns:
             )
         else:
             turn.relationship = stands
+            lease.claimed = False
 
     async def _read_answer(self, turn: Turn, place: Place, reading: asyncio.Future[list[Reading]], wait: bool) -> None:
         key = (place.user_id, place.character_id, turn.answer_id)
@@ -377,12 +357,15 @@ class Turns:
             if not done.cancelled() and done.exception() is None:
                 self._indexer.add(key, text, done.result()[0])
 
-        reading.add_done_callback(index)
         self._indexer.note_recalled(
             [(place.user_id, place.character_id, memory.message_id) for memory in turn.recollection.memories[:COUNTED]]
         )
         if wait:
-            turn.answer_feeling = (await self._feelings.read([text], await reading))[0]
+            (answer,) = await reading
+            (turn.answer_feeling,) = await self._feelings.read([text], [answer])
+            self._indexer.add(key, text, answer, turn.answer_feeling)
+        else:
+            reading.add_done_callback(index)
 
     async def _repeat(self, turn: Turn, answer: Answer, on_token: OnToken | None, clock: Clock) -> Turn:
         """Hand out the answer that a message has had already."""

@@ -19,6 +19,7 @@ from whisperengine.errors import LLMBadAnswer, LLMError, LLMRateLimited, LLMUnkn
 from whisperengine.llm.endpoint import Endpoint
 from whisperengine.llm.failures import Failures, retry_after
 from whisperengine.llm.model_names import first_chat_model, listed
+from whisperengine.llm.patience import Patience
 from whisperengine.llm.reception import MAX_DOCUMENT_BYTES, Reception
 from whisperengine.llm.transport import Transport, read_document
 
@@ -211,8 +212,9 @@ class Answer:
         self._reception = Reception(self._failures, model, bool(self._body.get("tools")))
         body = {"model": model, **self._body}
         response = await self._client._open(self._endpoint, model, body, self._failures, self._deadline)
+        patience = Patience(response.content)
         try:
-            while not self._reception.over and (chunk := await self._read(response)):
+            while not self._reception.over and (chunk := await self._read(patience)):
                 for piece in self._reception.feed(chunk):
                     yield piece
             for piece in self._reception.close():
@@ -220,17 +222,17 @@ class Answer:
             if self._reception.ended:
                 await self._read_to_end(response)
         finally:
+            patience.end()
             response.close()
 
-    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+    async def _read(self, patience: Patience) -> bytes:
         """The next piece of the body, empty at its end; after the answer's last word any trouble is its end."""
         now = asyncio.get_running_loop().time()
         finished = bool(self._reception.finish_reason)
         idle = USAGE_GRACE if finished else self._endpoint.idle_timeout
         limit = min(self._deadline, now + idle) if finished or self._first else self._deadline
         try:
-            async with asyncio.timeout_at(limit):
-                return await response.content.readany()
+            return await patience.read(limit)
         except TimeoutError as error:
             if finished:
                 return b""

@@ -15,6 +15,7 @@ from whisperengine.db.pool import TURN_SECONDS
 from whisperengine.errors import ConflictError
 from whisperengine.memory.relationship import Relationship, Step
 from whisperengine.memory.terms import search_text
+from whisperengine.memory.turn_leases import LASTS, TakenElsewhere
 from whisperengine.memory.usage import ADD, NOTHING, Usage
 from whisperengine.memory.when import Span
 
@@ -79,14 +80,23 @@ with known as (
 ), lexemes as (
   select to_tsvector('english', $9) as terms
 ), conversation as (
-  insert into conversations as c (user_id, character_id, messages, terms, place, last_at)
-  select $1::bigint, $2::bigint, 1, length(terms), 1, $8 from lexemes where not exists (select from earlier)
+  insert into conversations as c (user_id, character_id, messages, terms, place, last_at, turn_by, turn_until)
+  select $1::bigint, $2::bigint, 1, length(terms), 1, $8, $19::bigint, now() + $20::interval
+  from lexemes where not exists (select from earlier)
   on conflict (user_id, character_id) do update set
     messages = c.messages + 1, terms = c.terms + excluded.terms,
     session = c.session + (c.last_at < excluded.last_at - $14::interval)::integer,
     place = case when c.last_at < excluded.last_at - $14::interval then 1 else c.place + 1 end,
-    last_at = greatest(c.last_at, excluded.last_at)
+    last_at = greatest(c.last_at, excluded.last_at), turn_by = excluded.turn_by, turn_until = excluded.turn_until
+  where c.turn_by is null or c.turn_by = excluded.turn_by or c.turn_until < now()
   returning session, place
+), claimed as (
+  update conversations c set turn_by = $19, turn_until = now() + $20
+  where c.user_id = $1 and c.character_id = $2 and (c.turn_by is null or c.turn_by = $19 or c.turn_until < now())
+    and exists (select from earlier where same and not exists (
+      select from messages a
+      where a.user_id = $1 and a.character_id = $2 and a.reply_to = earlier.message_id and not a.interrupted))
+  returning turn_by
 ), stored as (
   insert into messages (user_id, character_id, message_id, role, channel, shared, session, place, said_at, content,
                         request_key, emotion, feeling, intensity, terms, term_count, about_from, about_to)
@@ -99,8 +109,8 @@ with known as (
   insert into embeddings (user_id, character_id, model_id, message_id, shared, embedding)
   select $1, $2, $16, message_id, $4, $13::halfvec from stored
 ), message as (
-  select message_id, said_at, true as same, true as new from stored
-  union all select message_id, said_at, same, false from earlier
+  select message_id, said_at, true as same, true as new, true as claimed from stored
+  union all select message_id, said_at, same, false, exists (select from claimed) from earlier
 )
 select message.*, a.message_id as answer_id, a.content as answer, a.said_at as answered_at, a.model,
        a.emotion as answer_emotion, a.interrupted
@@ -117,11 +127,14 @@ async def accept(
     read: Read,
     request_key: str | None,
     about: Span | None = None,
+    *,
+    holder: int = 0,
 ) -> Accepted:
     """Store a person's message, once: a known `request_key`, or the same unanswered words again, bring back the first.
 
-    `about` is the time that the message speaks of. One durable statement. Raises ConflictError when the key belongs to
-    other words.
+    `about` is the time that the message speaks of. `holder` names the process, for which the turn is claimed where
+    there is something to answer. One durable statement. Raises ConflictError when the key belongs to other words,
+    TakenElsewhere while another process takes a turn of the two.
     """
     arguments = (
         place.user_id,
@@ -142,13 +155,13 @@ async def accept(
         read.model_id,
         about.start if about else None,
         about.end if about else None,
+        holder,
+        LASTS,
     )
     row = await pool.fetchrow(_ACCEPT, *arguments, timeout=TURN_SECONDS)
     if row is None:
-        # The same key arrived twice at once and the other one won after this statement's snapshot was taken; now it can
-        # be seen.
-        row = await pool.fetchrow(_ACCEPT, *arguments, timeout=TURN_SECONDS)
-        assert row is not None
+        # Also where the same key arrived twice at once: the other one can be seen only by the next statement.
+        raise TakenElsewhere
     if not row["same"]:
         raise ConflictError(
             "This Idempotency-Key was used for another message. Send a new key with a new message.",
@@ -164,6 +177,8 @@ async def accept(
             row["answer_emotion"],
             row["interrupted"],
         )
+    if not row["claimed"] and (answer is None or answer.interrupted):
+        raise TakenElsewhere
     return Accepted(row["message_id"], row["said_at"], row["new"], answer)
 
 
@@ -180,7 +195,7 @@ with lexemes as (
   select to_tsvector('english', $9) as terms
 ), conversation as (
   update conversations c set messages = c.messages + 1, terms = c.terms + length(lexemes.terms),
-    place = c.place + 1, last_at = greatest(c.last_at, $8::timestamptz)
+    place = c.place + 1, last_at = greatest(c.last_at, $8::timestamptz), turn_by = nullif(c.turn_by, $21)
   from lexemes where c.user_id = $1 and c.character_id = $2
     and not exists (select from messages m where m.user_id = $1 and m.character_id = $2 and m.reply_to = $7::bigint)
   returning c.session, c.place
@@ -232,11 +247,13 @@ async def store_answer(
     state: Mapping[str, Any] | None = None,
     interrupted: bool = False,
     usage: Usage = NOTHING,
+    holder: int = 0,
 ) -> Relationship | None:
     """Store a character's answer and what the turn changed between the two, in one durable statement.
 
     `state` is what the character keeps for its next turn in places of this kind (shared or private); None leaves what
     is kept. `interrupted` marks an answer whose listener went away. `usage` counts whether or not the answer is stored.
+    The turn that `holder` claimed is given back with it.
     Returns the relationship as it now is; None when another process has answered this message already (then nothing
     is stored).
     """
@@ -262,6 +279,7 @@ async def store_answer(
         usage.prompt_tokens or 0,
         usage.completion_tokens or 0,
         usage.cost or 0.0,
+        holder,
         timeout=TURN_SECONDS,
     )
     return Relationship(**dict(row)) if row else None

@@ -21,6 +21,10 @@ Renamed = tuple[list[int], list[int]]
 """Ids that exist under both owners, and the new ones that they get: an imported export brings its ids along."""
 
 # In all of these: $1 from whom, $2 to whom, $3 and $4 the renamed; where there is a mark, null is for everything.
+_USED = (
+    *("turns", "prompt_tokens", "completion_tokens", "cost"),
+    *("learning_requests", "learning_prompt_tokens", "learning_completion_tokens", "learning_cost"),
+)
 _RENAMED = "left join unnest($3::bigint[], $4::bigint[]) as {name} (before, after) on {name}.before = {id}"
 _MESSAGES = f"""
 insert into messages select moved.* from messages m
@@ -151,11 +155,10 @@ async def merge(connection: Connection, source: int, target: int) -> None:
     await _carry(connection, source, target, None, sittings, messages, told, [row["theirs"] for row in rivals])
     await _settle(connection, target, rivals, dict(zip(*told, strict=True)))
     await connection.execute(
-        "insert into usage as u (user_id, character_id, day, turns, prompt_tokens, completion_tokens, cost) "
-        "select $2::bigint, character_id, day, turns, prompt_tokens, completion_tokens, cost from usage "
-        "where user_id = $1 on conflict (user_id, character_id, day) do update set turns = u.turns + excluded.turns, "
-        "prompt_tokens = u.prompt_tokens + excluded.prompt_tokens, "
-        "completion_tokens = u.completion_tokens + excluded.completion_tokens, cost = u.cost + excluded.cost",
+        f"insert into usage as u (user_id, character_id, day, {', '.join(_USED)}) "
+        f"select $2::bigint, character_id, day, {', '.join(_USED)} from usage where user_id = $1 "
+        "on conflict (user_id, character_id, day) do update set "
+        + ", ".join(f"{name} = u.{name} + excluded.{name}" for name in _USED),
         source,
         target,
     )
