@@ -1,8 +1,9 @@
 """The chat page in a real browser: what its first load weighs, and long tasks while 2,000 messages are scrolled.
 
-    python bench/page.py --url http://127.0.0.1:9090
+    python bench/page.py --url http://127.0.0.1:9090 [--lighthouse]
 
-Fills a conversation of a person of its own first. Prints a table and one JSON line.
+Fills a conversation of a person of its own first. Prints a table and one JSON line. With `--lighthouse` also the scores
+of Lighthouse for every page, as a telephone and as a desktop; npx fetches it when it is not there.
 """
 
 from __future__ import annotations
@@ -10,8 +11,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import shutil
+import subprocess
+import tempfile
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -22,6 +27,7 @@ MESSAGES = 2_000
 BATCH = 200
 LONG_MS = 50
 WHEEL_PX = 600
+PAGES = ("/", "/welcome/", "/characters/", "/characters/edit/?name=assistant", "/memory/", "/settings/", "/status/")
 PARAGRAPH = "Some words about the sea, the **weather** and what there was for supper. " * 4
 
 
@@ -93,11 +99,25 @@ async def scroll(page: Page) -> list[float]:
     return [event.get("tdur", 0) / 1000 for event in tasks]
 
 
+def chromium() -> str | None:
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+def lighthouse(url: str, *options: str) -> dict[str, int]:
+    """Lighthouse's scores (0 to 100) of one page: performance and accessibility."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.json"
+        command = ["npx", "--yes", "lighthouse", url, "--quiet", "--only-categories=performance,accessibility"]
+        command += ["--output=json", f"--output-path={report}", "--chrome-flags=--headless=new --no-sandbox", *options]
+        subprocess.run(command, check=True, env={**os.environ, "CHROME_PATH": chromium() or ""})
+        categories = json.loads(report.read_text("utf-8"))["categories"]
+    return {name: round(100 * category["score"]) for name, category in categories.items()}
+
+
 async def measure(url: str) -> dict[str, Any]:
     await fill(url)
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=found)
+        browser = await playwright.chromium.launch(executable_path=chromium())
         context = await browser.new_context()
         await context.add_init_script(
             f"localStorage.setItem('person', '{PERSON}'); localStorage.setItem('welcomed', '1')"
@@ -119,9 +139,16 @@ async def measure(url: str) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--url", default="http://127.0.0.1:9090")
-    result = asyncio.run(measure(parser.parse_args().url))
+    parser.add_argument("--lighthouse", action="store_true")
+    options = parser.parse_args()
+    result = asyncio.run(measure(options.url))
+    if options.lighthouse:
+        for page in PAGES:
+            for device, more in (("telephone", ()), ("desktop", ("--preset=desktop",))):
+                for name, score in lighthouse(options.url + page, *more).items():
+                    result[f"{page} {device} {name}"] = score
     for name, value in result.items():
-        print(f"{name:24} {value}")
+        print(f"{name:54} {value}")
     print(json.dumps(result))
 
 

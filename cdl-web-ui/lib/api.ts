@@ -1,4 +1,5 @@
 /** Requests to the service. It answers every failure in one form: {"success": false, "error", "code"}. */
+import type { Answer, AnyCall, Calling, Route } from "@/lib/routes";
 
 export class ApiError extends Error {
   constructor(
@@ -16,25 +17,16 @@ export class ApiError extends Error {
   }
 }
 
-export interface Call {
-  method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
-  /** Sent as JSON; a Blob or FormData goes as it is. */
-  body?: unknown;
-  /** `undefined` leaves a parameter out. */
-  query?: Record<string, string | number | boolean | undefined>;
-  headers?: Record<string, string>;
-  signal?: AbortSignal;
-}
-
 /** The raw answer to a call that succeeded. Throws ApiError for anything else; an AbortError passes through. */
-export async function open(path: string, call: Call = {}): Promise<Response> {
-  const plain = call.body instanceof Blob || call.body instanceof FormData || call.body instanceof ArrayBuffer;
+export async function open<R extends Route>(route: R, ...[given]: Calling<R>): Promise<Response> {
+  const call: AnyCall = given ?? {};
+  const plain = call.body instanceof Blob || call.body instanceof FormData;
   const headers: Record<string, string> = { Accept: "application/json", ...call.headers };
   if (call.body !== undefined && !plain) headers["Content-Type"] = "application/json";
   let response: Response;
   try {
-    response = await fetch(path + search(call.query), {
-      method: call.method ?? "GET",
+    response = await fetch(addressOf(route, call), {
+      method: route.slice(0, route.indexOf(" ")),
       headers,
       body: call.body === undefined ? undefined : plain ? (call.body as BodyInit) : JSON.stringify(call.body),
       credentials: "same-origin",
@@ -49,14 +41,26 @@ export async function open(path: string, call: Call = {}): Promise<Response> {
 }
 
 /** The JSON of an answer. */
-export async function request<T>(path: string, call: Call = {}): Promise<T> {
-  return (await (await open(path, call)).json()) as T;
+export async function request<R extends Route>(route: R, ...call: Calling<R>): Promise<Answer<R>> {
+  return (await (await open(route, ...call)).json()) as Answer<R>;
 }
 
 /** The same with the answer's ETag, for documents that are saved with If-Match. */
-export async function requestTagged<T>(path: string, call: Call = {}): Promise<{ value: T; etag: string | null }> {
-  const response = await open(path, call);
-  return { value: (await response.json()) as T, etag: response.headers.get("ETag") };
+export async function requestTagged<R extends Route>(route: R, ...call: Calling<R>): Promise<{ value: Answer<R>; etag: string | null }> {
+  const response = await open(route, ...call);
+  return { value: (await response.json()) as Answer<R>, etag: response.headers.get("ETag") };
+}
+
+/** Where a route is asked, for links to files. */
+export function address<R extends Route>(route: R, ...[call]: Calling<R>): string {
+  return addressOf(route, call ?? {});
+}
+
+function addressOf(route: string, { path, query }: AnyCall): string {
+  const set = Object.entries(query ?? {}).filter(([, value]) => value !== undefined);
+  // Names and ids may hold anything.
+  const place = route.slice(route.indexOf(" ") + 1).replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(path?.[name])));
+  return set.length ? `${place}?${new URLSearchParams(set.map(([name, value]) => [name, String(value)])).toString()}` : place;
 }
 
 async function failure(response: Response): Promise<ApiError> {
@@ -76,14 +80,4 @@ async function failure(response: Response): Promise<ApiError> {
     body,
     Number.isFinite(wait) && wait > 0 ? wait : null,
   );
-}
-
-function search(query: Call["query"]): string {
-  const set = Object.entries(query ?? {}).filter(([, value]) => value !== undefined);
-  return set.length ? "?" + new URLSearchParams(set.map(([name, value]) => [name, String(value)])).toString() : "";
-}
-
-/** One path segment: names and ids may hold anything. */
-export function seg(text: string): string {
-  return encodeURIComponent(text);
 }

@@ -2,7 +2,7 @@
 
 import { createContext, useContext } from "react";
 
-import type { Problem } from "@/lib/characters-types";
+import type { Problem } from "@/lib/api-schema";
 import { placeOf } from "@/lib/characters-schema";
 
 export type Problems = ReadonlyMap<string, string>;

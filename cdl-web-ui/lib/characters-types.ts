@@ -1,10 +1,11 @@
-import type { CharacterSummary } from "@/lib/types";
+import type { Change as ToldChange, Character as ToldCharacter } from "@/lib/api-schema";
+import type { Answer } from "@/lib/routes";
 
-/** A CDL document, or a part of one. */
+/** A CDL document, or a part of one. Its language is read at run time, as a JSON Schema. */
 export type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
 export type Document = { [name: string]: Json };
 
-export interface Character extends CharacterSummary {
+export interface Character extends ToldCharacter {
   definition: Document;
 }
 
@@ -23,51 +24,10 @@ export interface Node {
   additionalProperties?: boolean | Node;
 }
 
-export interface Problem {
-  /** Such as `identity.appearance[0].text`. */
-  path: string;
-  message: string;
-  allowed?: string;
-}
-
-export interface Change {
-  path: string;
-  kind: "added" | "removed" | "changed";
+/** A change of a document, the service's or one that is found here. */
+export interface Change extends Pick<ToldChange, "path" | "kind"> {
   before?: Json;
   after?: Json;
 }
 
-export interface Version {
-  version: number;
-  saved_at: string;
-  by: string;
-  summary: string;
-  current: boolean;
-}
-
-export interface PromptSection {
-  name: string;
-  role: string;
-  text: string;
-  tokens: number;
-  required: boolean;
-  cut: string | null;
-}
-
-export interface Prompt {
-  sections: PromptSection[];
-  tokens: number;
-  budget: number;
-}
-
-export interface ImportPreview {
-  format: string;
-  name: string;
-  display_name: string;
-  exists: boolean;
-  has_picture: boolean;
-  files: number;
-  definition: Document;
-  lost: { path: string; why: string }[];
-  warnings: string[];
-}
+export type ImportPreview = Extract<Answer<"POST /api/characters/import">, { dry_run: true }>;

@@ -3,9 +3,9 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useCallback } from "react";
 
-import { request, requestTagged, seg } from "@/lib/api";
-import type { Character, Document, ImportPreview, Node, Version } from "@/lib/characters-types";
-import type { CharacterList } from "@/lib/types";
+import { open, request, requestTagged } from "@/lib/api";
+import type { Character as ToldCharacter } from "@/lib/api-schema";
+import type { Character, Document, ImportPreview, Node } from "@/lib/characters-types";
 
 export interface Sought {
   q: string;
@@ -17,7 +17,7 @@ export function useGallery({ q, tag, archived }: Sought) {
   return useQuery({
     queryKey: ["characters", "gallery", q, tag, archived],
     queryFn: ({ signal }) =>
-      request<CharacterList>("/api/characters", { query: { q: q || undefined, tag: tag || undefined, archived }, signal }),
+      request("GET /api/characters", { query: { q: q || undefined, tag: tag || undefined, archived: archived ? "true" : "false" }, signal }),
     placeholderData: (before) => before,
   });
 }
@@ -27,8 +27,8 @@ export function useCharacter(name: string) {
   return useQuery({
     queryKey: ["characters", "one", name],
     queryFn: async () => {
-      const { value, etag } = await requestTagged<{ character: Character }>(characterPath(name));
-      return { character: value.character, etag: etag ?? "" };
+      const { value, etag } = await requestTagged("GET /api/characters/{name}", { path: { name } });
+      return { character: whole(value.character), etag: etag ?? "" };
     },
     // What is being edited is not replaced behind the author's back; a save says when another came between.
     staleTime: Infinity,
@@ -38,18 +38,19 @@ export function useCharacter(name: string) {
 }
 
 export function useSchema() {
-  return useQuery({ queryKey: ["characters", "schema"], queryFn: () => request<Node>("/api/characters/schema"), staleTime: Infinity });
+  return useQuery({ queryKey: ["characters", "schema"], queryFn: async () => (await (await open("GET /api/characters/schema")).json()) as Node, staleTime: Infinity });
 }
 
 export function useVersions(name: string) {
   return useQuery({
     queryKey: ["characters", "versions", name],
-    queryFn: async () => (await request<{ versions: Version[] }>(characterPath(name, "/versions"))).versions,
+    queryFn: async () => (await request("GET /api/characters/{name}/versions", { path: { name } })).versions,
   });
 }
 
-export function characterPath(name: string, rest = ""): string {
-  return `/api/characters/${seg(name)}${rest}`;
+/** Whoever may edit is told the definition. */
+export function whole(told: ToldCharacter): Character {
+  return told as Character;
 }
 
 /** After a change every list and picture of characters is asked for anew; the one that is being edited stays. */
@@ -62,27 +63,28 @@ export function useCharactersChanged(): () => Promise<void> {
 }
 
 export async function create(definition: Document): Promise<Character> {
-  return (await request<{ character: Character }>("/api/characters", { method: "POST", body: { definition } })).character;
+  return whole((await request("POST /api/characters", { body: { definition } })).character);
 }
 
 export async function save(name: string, definition: Document, etag: string): Promise<{ character: Character; etag: string }> {
-  const { value, etag: next } = await requestTagged<{ character: Character }>(characterPath(name), {
-    method: "PUT",
+  const { value, etag: next } = await requestTagged("PUT /api/characters/{name}", {
+    path: { name },
     body: { definition },
     headers: { "If-Match": etag },
   });
-  return { character: value.character, etag: next ?? "" };
+  return { character: whole(value.character), etag: next ?? "" };
 }
 
 export type OnConflict = "fail" | "replace" | "rename";
 
-export function previewImport(file: File, into: string): Promise<ImportPreview> {
-  return request("/api/characters/import", { method: "POST", body: importForm(file, { dry_run: "1", name: into }) });
+export async function previewImport(file: File, into: string): Promise<ImportPreview> {
+  return (await request("POST /api/characters/import", { body: importForm(file, { dry_run: "1", name: into }) })) as ImportPreview;
 }
 
 export async function importFile(file: File, into: string, onConflict: OnConflict): Promise<Character> {
   const body = importForm(file, { on_conflict: onConflict, name: into });
-  return (await request<{ character: Character }>("/api/characters/import", { method: "POST", body })).character;
+  const answer = await request("POST /api/characters/import", { body });
+  return whole((answer as Exclude<typeof answer, ImportPreview>).character);
 }
 
 function importForm(file: File, fields: Record<string, string>): FormData {

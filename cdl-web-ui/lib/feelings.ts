@@ -1,5 +1,3 @@
-import type { Feeling } from "@/lib/types";
-
 export type Shape =
   | "circle"
   | "ring"
@@ -16,7 +14,7 @@ export type Shape =
 
 /** Hues (OKLCH) that stay apart for colour-blind eyes, and a shape of its own for each, as a hue alone says nothing to
  * some. `tone` is how pleasant it is, -1 to 1: the height in the time line. */
-export const FEELINGS: Record<Feeling, { hue: number; chroma: number; shape: Shape; tone: number }> = {
+export const FEELINGS = {
   love: { hue: 350, chroma: 0.14, shape: "heart", tone: 0.9 },
   joy: { hue: 85, chroma: 0.13, shape: "star", tone: 1 },
   optimism: { hue: 130, chroma: 0.12, shape: "up", tone: 0.7 },
@@ -29,7 +27,9 @@ export const FEELINGS: Record<Feeling, { hue: number; chroma: number; shape: Sha
   fear: { hue: 305, chroma: 0.13, shape: "cross", tone: -0.8 },
   disgust: { hue: 110, chroma: 0.09, shape: "square", tone: -0.7 },
   anger: { hue: 30, chroma: 0.16, shape: "circle", tone: -0.9 },
-};
+} satisfies Record<string, { hue: number; chroma: number; shape: Shape; tone: number }>;
+
+export type Feeling = keyof typeof FEELINGS;
 
 export function isFeeling(text: string | null | undefined): text is Feeling {
   return Boolean(text) && (text as string) in FEELINGS;

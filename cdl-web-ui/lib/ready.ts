@@ -11,7 +11,7 @@ const EAGER_MS = 1_500;
 export function useReady() {
   return useQuery({
     queryKey: ["ready"],
-    queryFn: ({ signal }) => request<{ status: string; llm: string }>("/ready", { signal }),
+    queryFn: ({ signal }) => request("GET /ready", { signal }),
     retry: false,
     staleTime: 0,
     refetchInterval: (query) => (query.state.status === "error" ? EAGER_MS : CALM_MS),

@@ -3,8 +3,10 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 
 import { ApiError, request } from "@/lib/api";
+import type { Answer } from "@/lib/routes";
 import { useStored } from "@/lib/stored";
-import type { Session } from "@/lib/types";
+
+type Session = Omit<Answer<"GET /api/session">, "success">;
 
 const OPEN: Session = { authenticated: false, required: false, scope: "admin", person: null, character: null };
 const CLOSED: Session = { ...OPEN, required: true, scope: null };
@@ -16,7 +18,7 @@ export function useSession() {
 
 async function ask(): Promise<Session> {
   try {
-    return await request<Session>("/api/session");
+    return await request("GET /api/session");
   } catch (error) {
     // An old cookie is refused as a wrong key is; a service that names no session has nothing to sign in to.
     if (error instanceof ApiError && error.status === 401) return CLOSED;
@@ -28,7 +30,7 @@ async function ask(): Promise<Session> {
 export function useSignIn(): (key: string) => Promise<void> {
   const queries = useQueryClient();
   return async (key) => {
-    await request("/api/session", { method: "POST", headers: { Authorization: `Bearer ${key}` } });
+    await request("POST /api/session", { headers: { Authorization: `Bearer ${key}` } });
     await queries.resetQueries();
   };
 }
@@ -36,7 +38,7 @@ export function useSignIn(): (key: string) => Promise<void> {
 export function useSignOut(): () => Promise<void> {
   const queries = useQueryClient();
   return async () => {
-    await request("/api/session", { method: "DELETE" });
+    await request("DELETE /api/session");
     await queries.resetQueries();
   };
 }

@@ -3,40 +3,22 @@
 import { useQuery } from "@tanstack/react-query";
 
 import { ApiError, request } from "@/lib/api";
-import type { DiscordState } from "@/lib/settings";
+import type { Answer } from "@/lib/routes";
 
 const EVERY_MS = 5000;
 
-export interface Standing {
-  version: string;
-  uptime_seconds: number;
-  memory_usage_mb: number;
-  turns: { answered: number; under_way: number; errors: Record<string, number> };
+/** GET /status, with what its parts say that the description leaves open. */
+export type Standing = Omit<Answer<"GET /status">, "database" | "llm" | "models" | "discord"> & {
   database: { mode?: string; schema_version?: number };
   llm: { mode?: string; host?: string | null; model?: string | null; endpoints?: { host?: string; model?: string | null; state?: string }[] };
   models: { embedding?: string; dimensions?: number };
-  versions: Record<string, string>;
-  milliseconds: Record<string, { p50: number; p95: number }>;
-  errors: { at: string; code: string; count: number; next_step: string }[];
-  jobs: { waiting: number; running: number; dead: number; oldest_seconds: number } | null;
-  discord: DiscordState;
-}
+  discord: Omit<Answer<"GET /api/discord">, "success">;
+};
 
-export interface Totals {
-  turns: number;
-  prompt_tokens: number;
-  completion_tokens: number;
-  cost: number;
-}
-
-export interface Usage {
-  days: (Totals & { day: string })[];
-  by_character: (Totals & { character: string })[];
-  by_person: (Totals & { platform: string | null; user_id: string | null; display_name: string })[];
-}
+export type Usage = Answer<"GET /api/usage">;
 
 export function useStanding() {
-  return useQuery({ queryKey: ["status"], queryFn: ({ signal }) => request<Standing>("/status", { signal }), refetchInterval: EVERY_MS });
+  return useQuery({ queryKey: ["status"], queryFn: async ({ signal }) => (await request("GET /status", { signal })) as Standing, refetchInterval: EVERY_MS });
 }
 
 /** Null when it is ready, else why it is not. */
@@ -45,7 +27,7 @@ export function useReadiness() {
     queryKey: ["ready", "reason"],
     queryFn: async ({ signal }) => {
       try {
-        await request("/ready", { signal });
+        await request("GET /ready", { signal });
         return null;
       } catch (error) {
         if (error instanceof ApiError && error.status === 503) return error.message;
@@ -59,7 +41,7 @@ export function useReadiness() {
 export function useUsage(days: number) {
   return useQuery({
     queryKey: ["usage", days],
-    queryFn: ({ signal }) => request<Usage>("/api/usage", { query: { days }, signal }),
+    queryFn: ({ signal }) => request("GET /api/usage", { query: { days }, signal }),
     placeholderData: (before) => before,
   });
 }

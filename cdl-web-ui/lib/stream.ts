@@ -1,5 +1,22 @@
 import { ApiError, open } from "@/lib/api";
-import type { ChatAnswer } from "@/lib/types";
+import type { Answer, Memory } from "@/lib/api-schema";
+import type { AnyCall, Call, Calling } from "@/lib/routes";
+
+interface Reading {
+  primary_emotion: string;
+  intensity: number;
+}
+
+/** The answer of a turn, with what the level `extended` adds. */
+export interface ChatAnswer extends Answer {
+  metadata?: {
+    ai_components: { emotion_data: Reading; bot_emotion?: Reading };
+    vector_memory?: { memories: Memory[] };
+    usage?: { prompt_tokens: number | null; completion_tokens: number | null };
+  };
+}
+
+type Streaming = "POST /api/chat" | "POST /api/chat/regenerate" | "POST /api/characters/try";
 
 interface Told {
   event: string;
@@ -30,14 +47,13 @@ export async function* events(body: ReadableStream<Uint8Array>): AsyncGenerator<
  *
  * Throws ApiError, with the code `cut` when the stream ended before the answer did.
  */
-export async function streamed(
-  path: string,
-  body: Record<string, unknown>,
-  headers: Record<string, string>,
-  signal: AbortSignal,
+export async function streamed<R extends Streaming>(
+  route: R,
+  call: Call<R> & { signal: AbortSignal },
   onText: (text: string) => void,
 ): Promise<ChatAnswer> {
-  const response = await open(path, { method: "POST", body: { ...body, stream: true }, headers, signal });
+  const streaming = { ...call, body: { ...(call as AnyCall & { body: object }).body, stream: true } };
+  const response = await open(route, ...([streaming] as unknown as Calling<R>));
   const requestId = response.headers.get("X-Request-Id");
   let text = "";
   let frame = 0;
@@ -58,7 +74,7 @@ export async function streamed(
       }
     }
   } catch (error) {
-    if (signal.aborted || error instanceof ApiError) throw error;
+    if (call.signal.aborted || error instanceof ApiError) throw error;
   } finally {
     cancelAnimationFrame(frame);
     onText(text);

@@ -3,9 +3,9 @@
 import { type InfiniteData, useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 
-import { ApiError, request, seg } from "@/lib/api";
-import { streamed } from "@/lib/stream";
-import type { Channel, CharacterList, ChatAnswer, Message } from "@/lib/types";
+import { ApiError, request } from "@/lib/api";
+import type { StoredMessage } from "@/lib/api-schema";
+import { type ChatAnswer, streamed } from "@/lib/stream";
 
 const PAGE = 200;
 const PREFIX = "api:";
@@ -17,6 +17,9 @@ export interface Talk {
   character: string;
   channel: string;
 }
+
+/** A stored message, or one that will be stored in a moment. */
+export type Message = Omit<StoredMessage, "session">;
 
 interface MessagePage {
   messages: Message[];
@@ -38,7 +41,7 @@ export interface Pending {
 }
 
 export function useCharacters() {
-  return useQuery({ queryKey: ["characters", "talkable"], queryFn: () => request<CharacterList>("/api/characters"), staleTime: 60_000 });
+  return useQuery({ queryKey: ["characters", "talkable"], queryFn: () => request("GET /api/characters"), staleTime: 60_000 });
 }
 
 export function useChannels(person: string, character: string) {
@@ -47,7 +50,8 @@ export function useChannels(person: string, character: string) {
     enabled: character !== "",
     queryFn: async () => {
       try {
-        const found = await request<{ channels: Channel[] }>(`/api/users/${seg(person)}/channels`, { query: { character, limit: 500 } });
+        const path = { user_id: person };
+        const found = await request("GET /api/users/{user_id}/channels", { path, query: { character, limit: 500 } });
         return found.channels;
       } catch (error) {
         // Nobody of this name has talked yet, or the key may not look.
@@ -85,7 +89,8 @@ export function useTalk(talk: Talk, stored: string) {
     initialPageParam: undefined as string | undefined,
     queryFn: async ({ pageParam, signal }): Promise<MessagePage> => {
       try {
-        return await request<MessagePage>(`/api/users/${seg(talk.person)}/messages`, {
+        return await request("GET /api/users/{user_id}/messages", {
+          path: { user_id: talk.person },
           query: { character: talk.character, channel: stored, before: pageParam, limit: PAGE },
           signal,
         });
@@ -135,21 +140,16 @@ export function useTalk(talk: Talk, stored: string) {
       const control = new AbortController();
       abort.current = control;
       setPending({ ...turn, state: "waiting", answer: "", error: null });
-      const common = { user_id: talk.person, character: talk.character, metadata_level: "extended" };
+      const { signal } = control;
+      const common = { user_id: talk.person, character: talk.character, metadata_level: "extended", context: { channel_id: talk.channel } } as const;
       const told = (answer: string) => {
         if (answer) setPending((now) => now && { ...now, state: "speaking", answer });
       };
       try {
         const answer =
           turn.text === null
-            ? await streamed("/api/chat/regenerate", { ...common, context: { channel_id: talk.channel } }, {}, control.signal, told)
-            : await streamed(
-                "/api/chat",
-                { ...common, message: turn.text, context: { channel_id: talk.channel } },
-                { "Idempotency-Key": turn.key },
-                control.signal,
-                told,
-              );
+            ? await streamed("POST /api/chat/regenerate", { body: common, signal }, told)
+            : await streamed("POST /api/chat", { body: { ...common, message: turn.text }, headers: { "Idempotency-Key": turn.key }, signal }, told);
         queries.setQueryData(["why", answer.response_id], answer);
         queries.setQueryData(["why", answer.message_id], answer);
         if (turn.replaces) change((all) => all.filter((each) => each.message_id !== turn.replaces));
@@ -197,8 +197,8 @@ export function useTalk(talk: Talk, stored: string) {
 
   const edit = useCallback(
     async (id: string, content: string) => {
-      await request(`/api/users/${seg(talk.person)}/memories/${id}`, {
-        method: "PATCH",
+      await request("PATCH /api/users/{user_id}/memories/{message_id}", {
+        path: { user_id: talk.person, message_id: id },
         body: { content },
         query: { character: talk.character },
       });
@@ -215,8 +215,8 @@ export function useTalk(talk: Talk, stored: string) {
   const forget = useCallback(
     async (id: string, gone: string[]) => {
       try {
-        const { deleted } = await request<{ deleted: string[] }>(`/api/users/${seg(talk.person)}/memories/${id}`, {
-          method: "DELETE",
+        const { deleted } = await request("DELETE /api/users/{user_id}/memories/{message_id}", {
+          path: { user_id: talk.person, message_id: id },
           query: { character: talk.character },
         });
         change((all) => all.filter((each) => !deleted.includes(each.message_id)));

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import json
 
+import pytest
 from playwright.async_api import Page, expect
 
 from tests.page.talk import open_chat, say
+from tests.support.card_samples import V2, V2_DATA, V3, V3_DATA
 from tests.support.llm_stub import LLMStub, says
+from tests.support.pictures import picture
 from tests.support.service import Client
+from whisperengine.characters.charx import write_charx
+from whisperengine.characters.png import with_texts
 
 CARD = {
     "spec": "chara_card_v2",
@@ -55,20 +61,63 @@ async def test_a_card_is_shown_with_what_is_lost_then_saved_and_talked_to(
     assert "A night gardener." in json.dumps(llm_stub.completions[-1].body)
 
 
-async def test_a_file_dropped_on_the_gallery_is_looked_at_first(talking: Client, page: Page):
-    await open_gallery(page, talking)
+BOOK = {"entries": [{"keys": ["seal"], "content": "Grey seals pup in November.", "insertion_order": "early"}]}
+
+
+def png_card() -> bytes:
+    """A picture with a card of version 2 in it, as most programs write them."""
+    card = {**V2, "data": {**V2_DATA, "character_book": BOOK}}
+    return with_texts(picture("PNG"), {"chara": json.dumps(card).encode()})
+
+
+def charx_card() -> bytes:
+    """An archive with a card of version 3, its picture and a further file."""
+    icon = {"type": "icon", "uri": "embeded://assets/icon/images/main.png", "name": "main", "ext": "png"}
+    card = {**V3, "data": {**V3_DATA, "assets": [icon], "character_book": BOOK}}
+    files = {"assets/icon/images/main.png": picture("PNG"), "assets/other/audio/song.ogg": b"OggS" * 100}
+    return write_charx(json.dumps(card).encode(), files)
+
+
+async def drop(page: Page, name: str, data: bytes) -> None:
+    """A file let go over the gallery."""
     await page.evaluate(
-        """(text) => {
-          const data = new DataTransfer();
-          data.items.add(new File([text], "vesper.json", { type: "application/json" }));
-          const target = document.querySelector("h1");
+        """([name, data]) => {
+          const files = new DataTransfer();
+          files.items.add(new File([Uint8Array.from(atob(data), (each) => each.charCodeAt(0))], name));
           for (const type of ["dragover", "drop"])
-            target.dispatchEvent(new DragEvent(type, { bubbles: true, cancelable: true, dataTransfer: data }));
+            document.querySelector("h1").dispatchEvent(
+              new DragEvent(type, { bubbles: true, cancelable: true, dataTransfer: files }),
+            );
         }""",
-        json.dumps(CARD),
+        [name, base64.b64encode(data).decode()],
     )
-    await expect(page.get_by_role("dialog")).to_contain_text("Vesper Lune")
-    assert (await talking.get("/api/characters/vesper_lune"))[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "told"),
+    [
+        ("mira.png", png_card(), "a picture with a character card in it"),
+        ("mira.charx", charx_card(), "a character card with its files"),
+    ],
+    ids=["PNG", "CHARX"],
+)
+async def test_a_card_dropped_on_the_gallery_is_looked_at_first_then_saved_and_talked_to(
+    talking: Client, llm_stub: LLMStub, page: Page, name: str, data: bytes, told: str
+):
+    llm_stub.will(says("The tide is out."))
+    await open_gallery(page, talking)
+    await drop(page, name, data)
+    dialog = page.get_by_role("dialog")
+    for words in ["Mira", "Brings its own picture.", "One thing is lost", "insertion_order", told]:
+        await expect(dialog).to_contain_text(words)
+    assert (await talking.get("/api/characters/mira"))[0] == 404, "saved before it was asked for"
+    await dialog.get_by_role("button", name="Save this character").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Mira")
+    _, _, headers = await talking.request("HEAD", "/api/characters/mira/avatar?size=64")
+    assert headers["Content-Type"] == "image/webp", "the picture of the file, not a drawn one"
+    await page.goto(f"{talking.url}/?character=mira")
+    await say(page, "Is anybody there?", "The tide is out.")
+    assert "marine biologist" in json.dumps(llm_stub.completions[-1].body)
 
 
 async def test_one_who_is_here_already_is_kept_beside_the_imported_one(talking: Client, page: Page):

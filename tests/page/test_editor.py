@@ -174,6 +174,35 @@ async def test_a_draft_outlives_the_page_and_leaving_is_asked_about(talking: Cli
     await expect(page.get_by_role("button", name="Go on with the draft")).to_have_count(0)
 
 
+async def test_the_browsers_back_button_is_asked_about_too(talking: Client, page: Page):
+    await open_chat(page, talking.url)
+    await page.goto(f"{talking.url}/characters/")
+    await page.get_by_role("link", name="Edit Wren").click()
+    occupation = page.get_by_label("Occupation")
+    await occupation.fill("lighthouse keeper")
+    await expect(page.get_by_text("A draft is kept in this browser")).to_be_visible()
+    question = page.get_by_role("dialog", name="Leave with unsaved changes?")
+    for _ in range(2):
+        await page.evaluate("history.back()")
+        await page.get_by_role("button", name="Stay here").click()
+        await expect(question).to_have_count(0)
+        await expect(occupation).to_have_value("lighthouse keeper")
+    await page.evaluate("history.back()")
+    await question.get_by_role("button", name="Save and leave").click()
+    await expect(page.get_by_role("heading", level=1, name="Characters")).to_be_visible()
+    assert (await definition(talking, "assistant"))["identity"]["occupation"] == "lighthouse keeper"
+
+
+async def test_once_saved_one_step_back_leads_out_of_the_editor(talking: Client, page: Page):
+    await open_chat(page, talking.url)
+    await page.goto(f"{talking.url}/characters/")
+    await page.get_by_role("link", name="Edit Wren").click()
+    await page.get_by_label("Occupation").fill("lighthouse keeper")
+    await saved(page, 2)
+    await page.evaluate("history.back()")
+    await expect(page.get_by_role("heading", level=1, name="Characters")).to_be_visible()
+
+
 async def test_undo_and_redo_go_through_what_was_written(talking: Client, page: Page):
     await open_editor(page, talking, "mira_okafor")
     occupation = page.get_by_label("Occupation")

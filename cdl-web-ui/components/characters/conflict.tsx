@@ -7,7 +7,6 @@ import { Button } from "@/components/ui/button";
 import { ErrorState, Section, Waiting } from "@/components/ui/states";
 import { useToast } from "@/components/ui/toast";
 import { request } from "@/lib/api";
-import { characterPath } from "@/lib/characters";
 import type { Editing } from "@/lib/characters-editing";
 import { differing, isDocument, merged, pruned } from "@/lib/characters-schema";
 import type { Change, Character, Document } from "@/lib/characters-types";
@@ -37,7 +36,10 @@ export function ConflictScreen({ conflict, editing, onDone, onOverwrite, busy }:
   const began = /\d+/.exec(editing.saved.etag)?.[0] ?? "";
   const base = useQuery({
     queryKey: ["characters", "version", current.name, began],
-    queryFn: async () => pruned((await request<{ definition: Document }>(characterPath(current.name, `/versions/${began}`))).definition),
+    queryFn: async () => {
+      const { definition } = await request("GET /api/characters/{name}/versions/{number}", { path: { name: current.name, number: began } });
+      return pruned(definition as Document);
+    },
   });
   const saved = { character: current, etag: `"v${current.version}"` };
 

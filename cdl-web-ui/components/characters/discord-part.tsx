@@ -6,14 +6,13 @@ import Link from "next/link";
 import { Button } from "@/components/ui/button";
 import { ErrorState, Waiting } from "@/components/ui/states";
 import { request } from "@/lib/api";
-import type { DiscordState } from "@/lib/settings";
 import { editor } from "@/texts/editor";
 
 const t = editor.discord;
 
 /** What speaks as this character on Discord. */
 export function DiscordPart({ name }: { name: string }) {
-  const found = useQuery({ queryKey: ["discord"], queryFn: () => request<DiscordState>("/api/discord") });
+  const found = useQuery({ queryKey: ["discord"], queryFn: () => request("GET /api/discord") });
   const bot = found.data?.bots.find((each) => each.character === name);
   return (
     <section className="grid justify-items-start gap-4">

@@ -24,7 +24,7 @@ import { dropDraft } from "@/lib/characters-draft";
 import { type Saved, useEditing } from "@/lib/characters-editing";
 import { byPlace, ProblemsContext } from "@/lib/characters-problems";
 import { labelOf, sectionsOf } from "@/lib/characters-schema";
-import type { Change, Character, Node, Problem } from "@/lib/characters-types";
+import type { Change, Character, Node } from "@/lib/characters-types";
 import { useWide } from "@/lib/wide";
 import { editor as t } from "@/texts/editor";
 
@@ -46,7 +46,7 @@ export function EditorForm({ first, schema }: { first: Saved; schema: Node }) {
     queryKey: ["characters", "one", name, "problems", revision],
     queryFn: async ({ signal }) => {
       const body = { definition: document };
-      return byPlace((await request<{ problems: Problem[] }>("/api/characters/validate", { method: "POST", body, signal })).problems);
+      return byPlace((await request("POST /api/characters/validate", { body, signal })).problems);
     },
     placeholderData: (before) => before,
     gcTime: 0,

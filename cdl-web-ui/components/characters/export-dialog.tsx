@@ -8,19 +8,26 @@ import { Dialog } from "@/components/ui/dialog";
 import { Field } from "@/components/ui/field";
 import { Choice } from "@/components/ui/input";
 import { ErrorState, Waiting } from "@/components/ui/states";
-import { request } from "@/lib/api";
-import { characterPath } from "@/lib/characters";
-import type { CharacterSummary } from "@/lib/types";
+import { address, request } from "@/lib/api";
+import type { CharacterSummary } from "@/lib/api-schema";
+import type { Call } from "@/lib/routes";
 import { characters } from "@/texts/characters";
 
 const t = characters.export;
 
+type Format = NonNullable<NonNullable<Call<"GET /api/characters/{name}/export">["query"]>["format"]>;
+
+/** What the format has no place for. */
+interface Report {
+  notes: string[];
+}
+
 export function ExportDialog({ character, onClose }: { character: CharacterSummary; onClose: () => void }) {
-  const [format, setFormat] = useState("png");
-  const file = characterPath(character.name, "/export");
+  const [format, setFormat] = useState<Format>("png");
+  const path = { name: character.name };
   const report = useQuery({
     queryKey: ["characters", "export", character.name, character.version, format],
-    queryFn: ({ signal }) => request<{ filename: string; notes: string[] }>(file, { query: { format, report: 1 }, signal }),
+    queryFn: async ({ signal }) => (await request("GET /api/characters/{name}/export", { path, query: { format, report: true }, signal })) as Report,
   });
   return (
     <Dialog
@@ -30,14 +37,14 @@ export function ExportDialog({ character, onClose }: { character: CharacterSumma
       description={t.explain}
       actions={
         <Button asChild look="accent">
-          <a href={`${file}?format=${format}`} download>
+          <a href={address("GET /api/characters/{name}/export", { path, query: { format } })} download>
             {t.go}
           </a>
         </Button>
       }
     >
       <Field label={t.format}>
-        <Choice value={format} onChange={(event) => setFormat(event.target.value)}>
+        <Choice value={format} onChange={(event) => setFormat(event.target.value as Format)}>
           {Object.entries(t.formats).map(([value, label]) => (
             <option key={value} value={value}>
               {label}

@@ -16,9 +16,9 @@ import { EmptyState, ErrorState, Page, PageHeader, Waiting } from "@/components/
 import { Switch } from "@/components/ui/switch";
 import { useToast } from "@/components/ui/toast";
 import { request } from "@/lib/api";
-import { characterPath, useCharactersChanged, useGallery } from "@/lib/characters";
+import type { CharacterSummary } from "@/lib/api-schema";
+import { useCharactersChanged, useGallery } from "@/lib/characters";
 import { cn } from "@/lib/classes";
-import type { CharacterSummary } from "@/lib/types";
 import { characters as t } from "@/texts/characters";
 
 type Asked =
@@ -146,8 +146,8 @@ function Card({ character, isDefault, onAsk }: { character: CharacterSummary; is
 
   async function change(act: "archive" | "restore") {
     try {
-      if (act === "archive") await request(characterPath(name), { method: "DELETE" });
-      else await request(characterPath(name, "/restore"), { method: "POST" });
+      if (act === "archive") await request("DELETE /api/characters/{name}", { path: { name } });
+      else await request("POST /api/characters/{name}/restore", { path: { name } });
       await changed();
       if (act === "archive") say(t.archivedNow(called), { undo: () => void change("restore") });
       else say(t.restoredNow(called));

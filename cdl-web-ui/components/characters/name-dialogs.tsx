@@ -12,9 +12,8 @@ import { Field } from "@/components/ui/field";
 import { Input } from "@/components/ui/input";
 import { ErrorState } from "@/components/ui/states";
 import { request } from "@/lib/api";
-import { characterPath, create, slugOf, useCharactersChanged } from "@/lib/characters";
-import type { Character } from "@/lib/characters-types";
-import type { CharacterSummary } from "@/lib/types";
+import type { Character, CharacterSummary } from "@/lib/api-schema";
+import { create, slugOf, useCharactersChanged } from "@/lib/characters";
 import { characters as t } from "@/texts/characters";
 
 const SLUG = /^[a-z0-9]([a-z0-9_-]{0,62}[a-z0-9])?$/;
@@ -85,13 +84,10 @@ export function CloneDialog({ character, onClose }: { character: CharacterSummar
         slug={`${character.name.slice(0, 59)}_copy`}
         go={t.cloneGo}
         make={async ({ shown, slug }) => {
-          const { character: made } = await request<{ character: Character }>(characterPath(character.name, "/clone"), {
-            method: "POST",
-            body: { name: slug },
-          });
+          const { character: made } = await request("POST /api/characters/{name}/clone", { path: { name: character.name }, body: { name: slug } });
           if (shown === made.display_name) return made;
           const body = { definition: { identity: { full_name: shown } } };
-          return (await request<{ character: Character }>(characterPath(slug), { method: "PATCH", body })).character;
+          return (await request("PATCH /api/characters/{name}", { path: { name: slug }, body })).character;
         }}
       />
     </Dialog>

@@ -8,7 +8,7 @@ import { Button } from "@/components/ui/button";
 import { ErrorState } from "@/components/ui/states";
 import { useToast } from "@/components/ui/toast";
 import { request } from "@/lib/api";
-import { characterPath, useCharactersChanged } from "@/lib/characters";
+import { useCharactersChanged } from "@/lib/characters";
 import type { Character } from "@/lib/characters-types";
 import { editor } from "@/texts/editor";
 
@@ -21,8 +21,10 @@ export function Picture({ character }: { character: Character }) {
   const changed = useCharactersChanged();
   const say = useToast();
   const change = useMutation({
-    mutationFn: (file: File | null) =>
-      request<{ character: Character }>(characterPath(character.name, "/avatar"), file ? { method: "PUT", body: file } : { method: "DELETE" }),
+    mutationFn: (file: File | null) => {
+      const path = { name: character.name };
+      return file ? request("PUT /api/characters/{name}/avatar", { path, body: file }) : request("DELETE /api/characters/{name}/avatar", { path });
+    },
     onSuccess: async ({ character: next }, file) => {
       setSrc(next.avatar);
       say(file ? t.done : t.removed);

@@ -8,7 +8,7 @@ import { Input } from "@/components/ui/input";
 import { ErrorState, Waiting } from "@/components/ui/states";
 import { request } from "@/lib/api";
 import { labelOf } from "@/lib/characters-schema";
-import type { Document, Prompt } from "@/lib/characters-types";
+import type { Document } from "@/lib/characters-types";
 import { usePerson } from "@/lib/session";
 import { editor } from "@/texts/editor";
 
@@ -22,7 +22,7 @@ export function PromptView({ definition, revision, name }: { definition: Documen
   const found = useQuery({
     queryKey: ["characters", "one", name, "prompt", revision, asked],
     queryFn: ({ signal }) =>
-      request<Prompt>("/api/characters/prompt", { method: "POST", body: { definition, user_id: person, message: asked || undefined }, signal }),
+      request("POST /api/characters/prompt", { body: { definition, user_id: person, message: asked || undefined }, signal }),
     placeholderData: (before) => before,
     gcTime: 0,
     retry: false,

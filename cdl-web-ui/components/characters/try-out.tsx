@@ -44,7 +44,7 @@ export function TryOut({ definition }: { definition: Document }) {
     setTalk([...talk, { role: "user", content: message }]);
     let heard = "";
     try {
-      const answer = await streamed("/api/characters/try", { definition, messages: talk, message, user_name: person }, {}, abort.signal, (text) => {
+      const answer = await streamed("POST /api/characters/try", { body: { definition, messages: talk, message, user_name: person }, signal: abort.signal }, (text) => {
         heard = text;
         setSpeaking(text);
       });

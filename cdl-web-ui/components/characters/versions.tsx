@@ -9,9 +9,10 @@ import { Sheet } from "@/components/ui/dialog";
 import { ErrorState, Waiting } from "@/components/ui/states";
 import { useToast } from "@/components/ui/toast";
 import { request, requestTagged } from "@/lib/api";
-import { characterPath, useCharactersChanged, useVersions } from "@/lib/characters";
+import type { CharacterVersion } from "@/lib/api-schema";
+import { useCharactersChanged, useVersions, whole } from "@/lib/characters";
 import type { Saved } from "@/lib/characters-editing";
-import type { Change, Character, Version } from "@/lib/characters-types";
+import type { Change, Character } from "@/lib/characters-types";
 import { dayAndTime } from "@/lib/times";
 import { editor } from "@/texts/editor";
 
@@ -42,16 +43,16 @@ export function VersionsSheet({ character, etag, dirty, onRestored, onClose }: P
   );
 }
 
-function One({ version, name, etag, dirty, onRestored, onClose }: Omit<Props, "character"> & { version: Version; name: string }) {
+function One({ version, name, etag, dirty, onRestored, onClose }: Omit<Props, "character"> & { version: CharacterVersion; name: string }) {
   const [open, setOpen] = useState(false);
   const changed = useCharactersChanged();
   const say = useToast();
   const { version: number } = version;
-  const path = characterPath(name, `/versions/${number}`);
+  const path = { name, number };
   const restore = useMutation({
-    mutationFn: () => requestTagged<{ character: Character }>(`${path}/restore`, { method: "POST", headers: { "If-Match": etag } }),
+    mutationFn: () => requestTagged("POST /api/characters/{name}/versions/{number}/restore", { path, headers: { "If-Match": etag } }),
     onSuccess: async ({ value, etag: next }) => {
-      onRestored({ character: value.character, etag: next ?? "" });
+      onRestored({ character: whole(value.character), etag: next ?? "" });
       say(t.restored(number));
       onClose();
       await changed();
@@ -84,12 +85,12 @@ function One({ version, name, etag, dirty, onRestored, onClose }: Omit<Props, "c
   );
 }
 
-function Differences({ path }: { path: string }) {
+function Differences({ path }: { path: { name: string; number: number } }) {
   const found = useQuery({
-    queryKey: ["characters", "version", path],
-    queryFn: ({ signal }) => request<{ changes: Change[] }>(path, { signal }),
+    queryKey: ["characters", "differences", path],
+    queryFn: async ({ signal }) => (await request("GET /api/characters/{name}/versions/{number}", { path, signal })).changes as Change[],
   });
   if (found.isPending) return <Waiting what={t.loading} />;
   if (found.error) return <ErrorState error={found.error} retry={() => void found.refetch()} />;
-  return <Changes changes={found.data.changes} />;
+  return <Changes changes={found.data} />;
 }

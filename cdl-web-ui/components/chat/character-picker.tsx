@@ -4,7 +4,7 @@ import { ChevronDown } from "lucide-react";
 
 import { Avatar } from "@/components/avatar";
 import { Menu, MenuChoices } from "@/components/ui/menu";
-import type { CharacterSummary } from "@/lib/types";
+import type { CharacterSummary } from "@/lib/api-schema";
 import { chat as t } from "@/texts/chat";
 
 interface Props {

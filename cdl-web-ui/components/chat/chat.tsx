@@ -18,7 +18,7 @@ import { useReady } from "@/lib/ready";
 import { useStored } from "@/lib/stored";
 import { ownChannel, storedChannel, useChannels, useCharacters } from "@/lib/talk";
 import { useAccent } from "@/lib/theme";
-import type { Message } from "@/lib/types";
+import type { Message } from "@/lib/talk";
 import { useWide } from "@/lib/wide";
 import { chat as t } from "@/texts/chat";
 

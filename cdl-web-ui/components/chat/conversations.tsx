@@ -5,7 +5,7 @@ import { Plus } from "lucide-react";
 import { Button } from "@/components/ui/button";
 import { cn } from "@/lib/classes";
 import { ownChannel } from "@/lib/talk";
-import type { Channel } from "@/lib/types";
+import type { Channel } from "@/lib/api-schema";
 import { shortTime } from "@/lib/times";
 import { chat as t } from "@/texts/chat";
 

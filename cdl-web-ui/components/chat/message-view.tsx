@@ -12,7 +12,7 @@ import { ErrorState } from "@/components/ui/states";
 import { useToast } from "@/components/ui/toast";
 import { cn } from "@/lib/classes";
 import { shortTime } from "@/lib/times";
-import type { Message } from "@/lib/types";
+import type { Message } from "@/lib/talk";
 import { chat as t } from "@/texts/chat";
 
 interface Props {

@@ -1,9 +1,9 @@
-import type { Recalled } from "@/lib/types";
+import type { Memory } from "@/lib/api-schema";
 import { dayAndTime } from "@/lib/times";
 import { chat as t } from "@/texts/chat";
 
 /** One recalled memory: who said it and when, the words, and the score with its parts. */
-export function RecalledItem({ recalled }: { recalled: Recalled }) {
+export function RecalledItem({ recalled }: { recalled: Memory }) {
   const parts = Object.entries(recalled.scores).sort(([, a], [, b]) => b - a);
   return (
     <div className="grid w-full gap-1 text-sm">

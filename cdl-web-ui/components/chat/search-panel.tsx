@@ -8,14 +8,14 @@ import { Button } from "@/components/ui/button";
 import { Field } from "@/components/ui/field";
 import { Input } from "@/components/ui/input";
 import { ErrorState, Waiting } from "@/components/ui/states";
-import { request, seg } from "@/lib/api";
-import type { Recalled } from "@/lib/types";
+import type { Memory } from "@/lib/api-schema";
+import { recalled } from "@/lib/memory";
 import { chat as t } from "@/texts/chat";
 
 interface Props {
   person: string;
   character: string;
-  onGo: (found: Recalled) => void;
+  onGo: (found: Memory) => void;
 }
 
 export function SearchPanel({ person, character, onGo }: Props) {
@@ -23,8 +23,7 @@ export function SearchPanel({ person, character, onGo }: Props) {
   const found = useQuery({
     queryKey: ["search", person, character, words],
     enabled: words !== "",
-    queryFn: ({ signal }) =>
-      request<{ memories: Recalled[] }>(`/api/users/${seg(person)}/memories`, { query: { q: words, character, limit: 20 }, signal }),
+    queryFn: ({ signal }) => recalled(person, { q: words, character, limit: 20 }, signal),
   });
 
   function submit(event: FormEvent<HTMLFormElement>) {
@@ -44,9 +43,9 @@ export function SearchPanel({ person, character, onGo }: Props) {
       </form>
       {found.isFetching ? <Waiting what={t.searchWait} /> : null}
       {found.error ? <ErrorState error={found.error} /> : null}
-      {found.data?.memories.length === 0 ? <p className="text-sm text-soft">{t.searchNone}</p> : null}
+      {found.data?.length === 0 ? <p className="text-sm text-soft">{t.searchNone}</p> : null}
       <ul className="grid gap-4">
-        {found.data?.memories.map((each) => (
+        {found.data?.map((each) => (
           <li key={each.id} className="grid justify-items-start gap-1">
             <RecalledItem recalled={each} />
             <Button size="small" look="quiet" onClick={() => onGo(each)} className="-ml-2.5">

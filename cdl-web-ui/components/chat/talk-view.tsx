@@ -12,7 +12,8 @@ import { Button } from "@/components/ui/button";
 import { Bars, ErrorState, Waiting } from "@/components/ui/states";
 import { useToast } from "@/components/ui/toast";
 import { ownChannel, useTalk } from "@/lib/talk";
-import type { CharacterSummary, Message } from "@/lib/types";
+import type { CharacterSummary } from "@/lib/api-schema";
+import type { Message } from "@/lib/talk";
 import { useUndoable } from "@/lib/undoable";
 import { chat as t } from "@/texts/chat";
 

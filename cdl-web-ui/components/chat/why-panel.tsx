@@ -5,8 +5,9 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { RecalledItem } from "@/components/chat/recalled";
 import { FeelingMark } from "@/components/feeling";
 import { ErrorState, Waiting } from "@/components/ui/states";
-import { request, seg } from "@/lib/api";
-import type { ChatAnswer, Message, Recalled } from "@/lib/types";
+import { recalled } from "@/lib/memory";
+import type { ChatAnswer } from "@/lib/stream";
+import type { Message } from "@/lib/talk";
 import { chat as t } from "@/texts/chat";
 
 interface Props {
@@ -22,14 +23,10 @@ export function WhyPanel({ person, character, message, question }: Props) {
   const now = useQuery({
     queryKey: ["recalled", person, character, question],
     enabled: known === undefined,
-    queryFn: ({ signal }) =>
-      request<{ memories: Recalled[] }>(`/api/users/${seg(person)}/memories`, {
-        query: { q: question.slice(0, 500), character, limit: 10 },
-        signal,
-      }),
+    queryFn: ({ signal }) => recalled(person, { q: question.slice(0, 500), character, limit: 10 }, signal),
   });
   const parts = known?.metadata;
-  const memories = known ? (parts?.vector_memory?.memories ?? []) : now.data?.memories.filter((each) => each.id !== message.message_id && each.id !== message.reply_to);
+  const memories = known ? (parts?.vector_memory?.memories ?? []) : now.data?.filter((each) => each.id !== message.message_id && each.id !== message.reply_to);
   return (
     <div className="grid gap-5" data-first tabIndex={-1}>
       {parts ? (

@@ -9,8 +9,8 @@ import { Field } from "@/components/ui/field";
 import { Input } from "@/components/ui/input";
 import { ErrorState, Section } from "@/components/ui/states";
 import { useToast } from "@/components/ui/toast";
-import { request, seg } from "@/lib/api";
-import { memoryPath, type Whose } from "@/lib/memory";
+import { address, request } from "@/lib/api";
+import type { Whose } from "@/lib/memory";
 import { memory } from "@/texts/memory";
 
 const t = memory.everything;
@@ -20,18 +20,18 @@ type Extent = string | null;
 
 export function Everything({ whose, called }: { whose: Whose; called: string }) {
   const [erasing, setErasing] = useState<{ extent: Extent } | null>(null);
-  const file = memoryPath(whose, "export");
+  const file = (format: "json" | "ndjson") => address("GET /api/users/{user_id}/export", { path: { user_id: whose.person }, query: { format } });
   return (
     <>
       <Section title={t.exportTitle} intro={t.exportIntro}>
         <div className="flex flex-wrap gap-2">
           <Button asChild>
-            <a href={file} download>
+            <a href={file("json")} download>
               {t.exportGo}
             </a>
           </Button>
           <Button asChild look="quiet">
-            <a href={`${file}?format=ndjson`} download>
+            <a href={file("ndjson")} download>
               {t.exportLines}
             </a>
           </Button>
@@ -63,7 +63,7 @@ function Erase({ person, extent, called, onClose }: { person: string; extent: Ex
     setBusy(true);
     try {
       const query = { character: extent ?? undefined };
-      const answer = await request<{ deleted: Record<string, number> }>(`/api/users/${seg(person)}`, { method: "DELETE", query });
+      const answer = await request("DELETE /api/users/{user_id}", { path: { user_id: person }, query });
       say(t.eraseDone(Object.values(answer.deleted).reduce((sum, count) => sum + count, 0)));
       onClose();
       await queries.resetQueries();

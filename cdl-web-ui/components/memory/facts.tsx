@@ -14,7 +14,7 @@ import { Cell, Row, Table } from "@/components/ui/table";
 import { useToast } from "@/components/ui/toast";
 import { useMemory, useMemoryChange, type Whose } from "@/lib/memory";
 import { day } from "@/lib/times";
-import type { Fact } from "@/lib/types";
+import type { Fact } from "@/lib/api-schema";
 import { useUndoable } from "@/lib/undoable";
 import { memory } from "@/texts/memory";
 
@@ -24,7 +24,7 @@ export function Facts({ whose }: { whose: Whose }) {
   const [past, setPast] = useState(false);
   const [hidden, setHidden] = useState<readonly string[]>([]);
   const [editing, setEditing] = useState<Fact | null>(null);
-  const found = useMemory<{ facts: Fact[] }>(whose, "facts", { past, limit: 500 });
+  const found = useMemory(whose, "GET /api/users/{user_id}/facts", { past, limit: 500 });
   const change = useMemoryChange(whose);
   const say = useToast();
   const undoable = useUndoable();
@@ -34,7 +34,7 @@ export function Facts({ whose }: { whose: Whose }) {
   function forget(fact: Fact) {
     const show = () => setHidden((now) => now.filter((id) => id !== fact.fact_id));
     setHidden((now) => [...now, fact.fact_id]);
-    const act = undoable(() => change("DELETE", `facts/${fact.fact_id}`).catch(failed).finally(show));
+    const act = undoable(() => change("DELETE /api/users/{user_id}/facts/{fact_id}", { fact_id: fact.fact_id }).catch(failed).finally(show));
     say(t.forgotten, { undo: () => (act.cancel(), show()), done: act.now });
   }
 
@@ -67,7 +67,7 @@ export function Facts({ whose }: { whose: Whose }) {
               <Cell className="whitespace-nowrap">
                 {fact.superseded_at ? t.until(day(fact.valid_from), day(fact.superseded_at)) : t.since(day(fact.valid_from))}
               </Cell>
-              <Cell>{t.origin[fact.origin]}</Cell>
+              <Cell>{t.origin[fact.origin] ?? fact.origin}</Cell>
               <Cell className="tabular-nums">{Math.round(fact.confidence * 100)} %</Cell>
               <Cell className="text-right">
                 {fact.superseded_at ? null : (
@@ -79,7 +79,7 @@ export function Facts({ whose }: { whose: Whose }) {
                     }
                   >
                     <MenuItem onSelect={() => setEditing(fact)}>{t.edit}</MenuItem>
-                    <MenuItem onSelect={() => void change("PATCH", `facts/${fact.fact_id}`, { pinned: !fact.pinned }).catch(failed)}>
+                    <MenuItem onSelect={() => void change("PATCH /api/users/{user_id}/facts/{fact_id}", { fact_id: fact.fact_id }, { pinned: !fact.pinned }).catch(failed)}>
                       {fact.pinned ? t.unpin : t.pin}
                     </MenuItem>
                     <MenuItem danger onSelect={() => forget(fact)}>
@@ -99,7 +99,7 @@ export function Facts({ whose }: { whose: Whose }) {
           label={t.editField}
           text={editing.text}
           onClose={() => setEditing(null)}
-          onSave={(text) => change("PATCH", `facts/${editing.fact_id}`, { text })}
+          onSave={(text) => change("PATCH /api/users/{user_id}/facts/{fact_id}", { fact_id: editing.fact_id }, { text })}
         />
       ) : null}
     </Section>
@@ -118,7 +118,7 @@ function Tell({ whose }: { whose: Whose }) {
     if (!text) return;
     setError(null);
     try {
-      const answer = await change<{ new: boolean }>("POST", "facts", { text });
+      const answer = await change("POST /api/users/{user_id}/facts", {}, { text });
       if (!answer.new) say(t.tellKnown);
       form.reset();
     } catch (reason) {

@@ -8,10 +8,10 @@ import { Field } from "@/components/ui/field";
 import { Choice } from "@/components/ui/input";
 import { EmptyState, ErrorState, Section, Waiting } from "@/components/ui/states";
 import { Cell, Row, Table } from "@/components/ui/table";
-import { FEELINGS, feelingColor, isFeeling, SHAPES } from "@/lib/feelings";
+import type { Emotion } from "@/lib/api-schema";
+import { type Feeling, FEELINGS, feelingColor, isFeeling, SHAPES } from "@/lib/feelings";
 import { useMemory, type Whose } from "@/lib/memory";
 import { dayAndTime, shortTime } from "@/lib/times";
-import type { Feeling, Felt } from "@/lib/types";
 import { feelings as words } from "@/texts/feelings";
 import { memory } from "@/texts/memory";
 
@@ -19,6 +19,11 @@ const t = memory.feelings;
 const SPANS = [1, 7, 30, 365];
 const LANE_PX = 38;
 const MOST = 500;
+
+/** A feeling that the page has a mark for. */
+interface Felt extends Emotion {
+  feeling: Feeling;
+}
 
 interface Mark {
   at: number;
@@ -30,8 +35,8 @@ interface Mark {
 export function Feelings({ whose }: { whose: Whose }) {
   const [days, setDays] = useState(30);
   const [role, setRole] = useState<Felt["role"]>("person");
-  const found = useMemory<{ emotions: Felt[] }>(whose, "emotions", { days, limit: MOST });
-  const felt = (found.data?.emotions ?? []).filter((each) => each.role === role && isFeeling(each.feeling));
+  const found = useMemory(whose, "GET /api/users/{user_id}/emotions", { days, limit: MOST });
+  const felt = (found.data?.emotions ?? []).filter((each): each is Felt => each.role === role && isFeeling(each.feeling));
   const lanes = [...new Set(felt.map((each) => each.feeling))].sort((a, b) => FEELINGS[a].tone - FEELINGS[b].tone);
   const marks: Mark[] = felt.map((each) => ({ at: Date.parse(each.said_at), lane: lanes.indexOf(each.feeling), felt: each }));
   const times = marks.map((each) => each.at);

@@ -1,6 +1,6 @@
 "use client";
 
-import { useInfiniteQuery } from "@tanstack/react-query";
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Ellipsis, Pin } from "lucide-react";
 import { type FormEvent, useState } from "react";
 
@@ -12,9 +12,8 @@ import { Menu, MenuItem } from "@/components/ui/menu";
 import { EmptyState, ErrorState, Section, Waiting } from "@/components/ui/states";
 import { useToast } from "@/components/ui/toast";
 import { request } from "@/lib/api";
-import { memoryPath, useMemory, useMemoryChange, type Whose } from "@/lib/memory";
+import { recalled, useMemoryChange, type Whose } from "@/lib/memory";
 import { dayAndTime } from "@/lib/times";
-import type { Message, Recalled } from "@/lib/types";
 import { useUndoable } from "@/lib/undoable";
 import { memory } from "@/texts/memory";
 
@@ -45,7 +44,7 @@ export function Memories({ whose }: { whose: Whose }) {
   function forget(entry: Entry) {
     const show = () => setHidden((now) => now.filter((id) => id !== entry.id));
     setHidden((now) => [...now, entry.id]);
-    const act = undoable(() => change("DELETE", `memories/${entry.id}`).catch(failed).finally(show));
+    const act = undoable(() => change("DELETE /api/users/{user_id}/memories/{message_id}", { message_id: entry.id }).catch(failed).finally(show));
     say(t.forgotten, { undo: () => (act.cancel(), show()), done: act.now });
   }
 
@@ -54,7 +53,7 @@ export function Memories({ whose }: { whose: Whose }) {
     setWords(String(new FormData(event.currentTarget).get("words") ?? "").trim());
   }
 
-  const list = { whose, hidden, onEdit: setEditing, onForget: forget, onPin: (entry: Entry) => void change("PATCH", `memories/${entry.id}`, { pinned: !entry.pinned }).catch(failed) };
+  const list = { whose, hidden, onEdit: setEditing, onForget: forget, onPin: (entry: Entry) => void change("PATCH /api/users/{user_id}/memories/{message_id}", { message_id: entry.id }, { pinned: !entry.pinned }).catch(failed) };
   return (
     <Section title={t.title} intro={t.intro}>
       <form onSubmit={submit} role="search" className="mb-6 flex max-w-xl flex-wrap items-end gap-2">
@@ -73,7 +72,7 @@ export function Memories({ whose }: { whose: Whose }) {
           label={t.editField}
           text={editing.content}
           onClose={() => setEditing(null)}
-          onSave={(content) => change("PATCH", `memories/${editing.id}`, { content })}
+          onSave={(content) => change("PATCH /api/users/{user_id}/memories/{message_id}", { message_id: editing.id }, { content })}
         />
       ) : null}
     </Section>
@@ -94,7 +93,8 @@ function All(props: ListProps) {
     queryKey: ["memory", whose.person, whose.character, "messages"],
     initialPageParam: undefined as string | undefined,
     queryFn: ({ pageParam, signal }) =>
-      request<{ messages: Message[]; next_before: string | null }>(memoryPath(whose, "messages"), {
+      request("GET /api/users/{user_id}/messages", {
+        path: { user_id: whose.person },
         query: { character: whose.character, before: pageParam, limit: PAGE },
         signal,
       }),
@@ -128,8 +128,12 @@ function All(props: ListProps) {
 }
 
 function Searched({ words, ...props }: ListProps & { words: string }) {
-  const found = useMemory<{ memories: Recalled[] }>(props.whose, "memories", { q: words, limit: 50 });
-  const entries = (found.data?.memories ?? []).map<Entry>((each) => ({
+  const { person, character } = props.whose;
+  const found = useQuery({
+    queryKey: ["memory", person, character, "recalled", words],
+    queryFn: ({ signal }) => recalled(person, { q: words, character, limit: 50 }, signal),
+  });
+  const entries = (found.data ?? []).map<Entry>((each) => ({
     id: each.id,
     byPerson: each.speaker === "user",
     content: each.content,

@@ -7,7 +7,7 @@ import { EmptyState, ErrorState, Section, Waiting } from "@/components/ui/states
 import { Cell, Row, Table } from "@/components/ui/table";
 import { useMemory, type Whose } from "@/lib/memory";
 import { day, dayAndTime } from "@/lib/times";
-import type { Relationship } from "@/lib/types";
+import type { Relationship } from "@/lib/api-schema";
 import { memory } from "@/texts/memory";
 
 const t = memory.relationship;
@@ -23,7 +23,7 @@ type Point = Standing & { number: number; at: string; feeling: string };
 
 /** Three lines, each named at its end. Every step is one exchange. */
 export function RelationshipView({ whose }: { whose: Whose }) {
-  const found = useMemory<{ relationship: Relationship | null }>(whose, "relationship", { limit: 500 });
+  const found = useMemory(whose, "GET /api/users/{user_id}/relationship", { limit: 500 });
   const now = found.data?.relationship;
   const points = now ? course(now) : [];
   const last = points.at(-1);

@@ -5,14 +5,13 @@ import { useQuery } from "@tanstack/react-query";
 import { EmptyState, ErrorState, Section, Waiting } from "@/components/ui/states";
 import { Cell, Row, Table } from "@/components/ui/table";
 import { request } from "@/lib/api";
-import type { AuditEntry } from "@/lib/settings";
 import { dayAndTime } from "@/lib/times";
 import { settings } from "@/texts/settings";
 
 const t = settings.audit;
 
 export function Audit() {
-  const found = useQuery({ queryKey: ["audit"], queryFn: () => request<{ entries: AuditEntry[] }>("/api/settings/audit") });
+  const found = useQuery({ queryKey: ["audit"], queryFn: () => request("GET /api/settings/audit") });
   const entries = found.data?.entries;
   return (
     <Section title={t.title} intro={t.intro}>

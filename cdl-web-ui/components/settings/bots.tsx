@@ -5,7 +5,7 @@ import { useQuery } from "@tanstack/react-query";
 import { ErrorState, Section, Waiting } from "@/components/ui/states";
 import { Cell, Row, Table } from "@/components/ui/table";
 import { request } from "@/lib/api";
-import type { DiscordBot, DiscordState } from "@/lib/settings";
+import type { Answer } from "@/lib/routes";
 import { settings } from "@/texts/settings";
 
 const t = settings.discord;
@@ -13,7 +13,7 @@ const EVERY_MS = 5000;
 
 /** How the bots of Discord are, and what is missing. */
 export function Bots() {
-  const found = useQuery({ queryKey: ["discord"], queryFn: () => request<DiscordState>("/api/discord"), refetchInterval: EVERY_MS });
+  const found = useQuery({ queryKey: ["discord"], queryFn: () => request("GET /api/discord"), refetchInterval: EVERY_MS });
   const state = found.data;
   return (
     <Section title={t.title}>
@@ -33,11 +33,11 @@ export function Bots() {
   );
 }
 
-function Bot({ bot }: { bot: DiscordBot }) {
+function Bot({ bot }: { bot: Answer<"GET /api/discord">["bots"][number] }) {
   return (
     <div className="grid gap-2 rounded-lg border border-line p-4 text-sm">
       <div className="flex flex-wrap items-baseline justify-between gap-2">
-        <h3 className="font-strong">{t.bot(bot.name ?? "", bot.character)}</h3>
+        <h3 className="font-strong">{t.bot(bot.name, bot.character)}</h3>
         <p className={bot.state === "ready" ? "text-good" : "text-warn"}>
           {t.state[bot.state] ?? bot.state}, {t.servers(bot.guilds)}
         </p>

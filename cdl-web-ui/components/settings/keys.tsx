@@ -12,8 +12,8 @@ import { Field } from "@/components/ui/field";
 import { Choice, Input } from "@/components/ui/input";
 import { EmptyState, ErrorState, Section, Waiting } from "@/components/ui/states";
 import { Cell, Row, Table } from "@/components/ui/table";
-import { request, seg } from "@/lib/api";
-import type { ApiKey } from "@/lib/settings";
+import { request } from "@/lib/api";
+import type { Key } from "@/lib/api-schema";
 import { useCharacters } from "@/lib/talk";
 import { day } from "@/lib/times";
 import { settings } from "@/texts/settings";
@@ -22,8 +22,8 @@ const t = settings.keys;
 
 /** Who may call the service. A key is shown once, when it is made. */
 export function Keys() {
-  const found = useQuery({ queryKey: ["keys"], queryFn: () => request<{ keys: ApiKey[] }>("/api/keys") });
-  const [revoking, setRevoking] = useState<ApiKey | null>(null);
+  const found = useQuery({ queryKey: ["keys"], queryFn: () => request("GET /api/keys") });
+  const [revoking, setRevoking] = useState<Key | null>(null);
   const list = found.data?.keys;
   return (
     <>
@@ -76,7 +76,7 @@ function Make() {
   const [copied, setCopied] = useState(false);
   const make = useMutation({
     mutationFn: ({ name, scope, person, character }: NewKey) =>
-      request<{ key: string }>("/api/keys", { method: "POST", body: { name, scope, ...(scope === "chat" ? { person, character } : {}) } }),
+      request("POST /api/keys", { body: scope === "chat" ? { name, scope, person, character } : { name, scope } }),
     onSuccess: () => {
       form.reset(EMPTY);
       setCopied(false);
@@ -131,11 +131,11 @@ function Make() {
   );
 }
 
-function Revoke({ apiKey, onClose }: { apiKey: ApiKey; onClose: () => void }) {
+function Revoke({ apiKey, onClose }: { apiKey: Key; onClose: () => void }) {
   const queries = useQueryClient();
   const [typed, setTyped] = useState("");
   const revoke = useMutation({
-    mutationFn: () => request(`/api/keys/${seg(apiKey.prefix)}`, { method: "DELETE" }),
+    mutationFn: () => request("DELETE /api/keys/{prefix}", { path: { prefix: apiKey.prefix } }),
     onSuccess: async () => {
       await queries.invalidateQueries({ queryKey: ["keys"] });
       onClose();

@@ -24,10 +24,10 @@ export function Settings() {
   const query = useSearchParams();
   const router = useRouter();
   const path = usePathname();
-  const groups = [...new Set([...GROUPS, ...(found.data?.settings ?? []).map((each) => each.group)])];
+  const groups = [...new Set([...GROUPS, ...(found.data ?? []).map((each) => each.group)])];
   const parts = [...groups.map(partOf), "keys", "appearance", "audit"];
   const here = parts.find((each) => each === query.get("part")) ?? parts[0] ?? "";
-  const of = (group: string) => (found.data?.settings ?? []).filter((each) => each.group === group && each.key !== ENDPOINTS);
+  const of = (group: string) => (found.data ?? []).filter((each) => each.group === group && each.key !== ENDPOINTS);
   const settled = (content: ReactNode) =>
     found.data ? content : found.error ? <ErrorState error={found.error} retry={() => void found.refetch()} /> : <Waiting what={t.loading} />;
 
@@ -39,7 +39,7 @@ export function Settings() {
         value={here}
         onChange={(part) => router.replace(`${path}?part=${part}`, { scroll: false })}
         tabs={[
-          ...groups.map((group) => ({ value: partOf(group), label: t.parts[group] ?? group, content: settled(<GroupPart group={group} settings={of(group)} endpoints={found.data?.settings.find((each) => each.key === ENDPOINTS)} />) })),
+          ...groups.map((group) => ({ value: partOf(group), label: t.parts[group] ?? group, content: settled(<GroupPart group={group} settings={of(group)} endpoints={found.data?.find((each) => each.key === ENDPOINTS)} />) })),
           { value: "keys", label: t.parts.keys, content: <Keys /> },
           { value: "appearance", label: t.parts.appearance, content: <Appearance /> },
           { value: "audit", label: t.parts.audit, content: <Audit /> },

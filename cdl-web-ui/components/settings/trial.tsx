@@ -6,7 +6,6 @@ import { Button } from "@/components/ui/button";
 import { ErrorState, Section, Waiting } from "@/components/ui/states";
 import { request } from "@/lib/api";
 import { cn } from "@/lib/classes";
-import type { LLMTest } from "@/lib/types";
 import { settings } from "@/texts/settings";
 
 const t = settings.test;
@@ -27,7 +26,7 @@ export function Trial() {
 /** Asks the service to try an endpoint: the one at a place of the list, or the first one of all. */
 export function useTrial() {
   return useMutation({
-    mutationFn: (endpoint: number | undefined) => request<LLMTest>("/api/settings/llm/test", { method: "POST", body: endpoint === undefined ? {} : { endpoint } }),
+    mutationFn: (endpoint: number | undefined) => request("POST /api/settings/llm/test", { body: endpoint === undefined ? {} : { endpoint } }),
   });
 }
 

@@ -7,12 +7,17 @@ import { Field } from "@/components/ui/field";
 import { Choice } from "@/components/ui/input";
 import { EmptyState, ErrorState, Section, Waiting } from "@/components/ui/states";
 import { Cell, Row, Table } from "@/components/ui/table";
-import { type Totals, type Usage, useUsage } from "@/lib/status";
+import { type Usage, useUsage } from "@/lib/status";
 import { day as asDay } from "@/lib/times";
 import { status } from "@/texts/status";
 
 const t = status.usage;
 const DAY_MS = 86_400_000;
+const NOTHING = { turns: 0, prompt_tokens: 0, completion_tokens: 0, cost: 0, learning: { requests: 0, prompt_tokens: 0, completion_tokens: 0, cost: 0 } };
+
+/** What was used for answers and, beside them, for learning from the talk. */
+type Used = typeof NOTHING;
+type Day = ReturnType<typeof flat> & { day: string };
 
 /** What the models used and cost, day by day. */
 export function UsageView() {
@@ -44,7 +49,7 @@ export function UsageView() {
 
 function Pictures({ usage, days }: { usage: Usage; days: number }) {
   const all = everyDay(usage.days, days);
-  const costs = usage.days.some(({ cost }) => cost > 0);
+  const costs = all.some(({ cost, learningCost }) => cost + learningCost > 0);
   return (
     <div className="grid gap-8">
       <div>
@@ -56,23 +61,27 @@ function Pictures({ usage, days }: { usage: Usage; days: number }) {
           <span>
             <span className="text-edge">■</span> {t.completion}
           </span>
+          <span>
+            <span className="text-soft">■</span> {t.learning}
+          </span>
         </p>
-        <Days data={all} bars={[["prompt_tokens", "var(--accent)"], ["completion_tokens", "var(--edge)"]]} />
+        <Days data={all} bars={[["prompt_tokens", "var(--accent)"], ["completion_tokens", "var(--edge)"], ["learning", "var(--soft)"]]} />
       </div>
       <div>
         <h3 className="mb-2 text-sm font-strong">{t.cost}</h3>
-        {costs ? <Days data={all} bars={[["cost", "var(--accent)"]]} /> : <p className="text-sm text-soft">{t.noCost}</p>}
+        {costs ? <Days data={all} bars={[["cost", "var(--accent)"], ["learningCost", "var(--soft)"]]} /> : <p className="text-sm text-soft">{t.noCost}</p>}
       </div>
       <details className="text-sm">
         <summary className="text-soft">{t.table}</summary>
         <Table caption={t.title} head={t.head} className="mt-2">
-          {usage.days.toReversed().map((each) => (
+          {usage.days.toReversed().map((found) => ({ ...flat(found), day: found.day })).map((each) => (
             <Row key={each.day}>
               <Cell className="whitespace-nowrap">{asDay(each.day)}</Cell>
               <Cell className="tabular-nums">{count(each.turns)}</Cell>
               <Cell className="tabular-nums">{count(each.prompt_tokens)}</Cell>
               <Cell className="tabular-nums">{count(each.completion_tokens)}</Cell>
-              <Cell className="tabular-nums">{money(each.cost)}</Cell>
+              <Cell className="tabular-nums">{count(each.learning)}</Cell>
+              <Cell className="tabular-nums">{money(each.cost + each.learningCost)}</Cell>
             </Row>
           ))}
         </Table>
@@ -85,7 +94,7 @@ function Pictures({ usage, days }: { usage: Usage; days: number }) {
   );
 }
 
-function Days({ data, bars }: { data: (Totals & { day: string })[]; bars: [keyof Totals, string][] }) {
+function Days({ data, bars }: { data: Day[]; bars: [keyof Day, string][] }) {
   return (
     <div aria-hidden className="h-40">
       <ResponsiveContainer width="100%" height="100%">
@@ -101,17 +110,17 @@ function Days({ data, bars }: { data: (Totals & { day: string })[]; bars: [keyof
   );
 }
 
-function Totals({ title, head, rows }: { title: string; head: string[]; rows: [string, Totals][] }) {
+function Totals({ title, head, rows }: { title: string; head: string[]; rows: [string, Used][] }) {
   return (
     <div>
       <h3 className="mb-2 text-sm font-strong">{title}</h3>
       <Table caption={title} head={head} className="max-h-72 overflow-y-auto">
-        {rows.map(([name, each], index) => (
+        {rows.map(([name, used]) => [name, flat(used)] as const).map(([name, each], index) => (
           <Row key={index}>
             <Cell className="[overflow-wrap:anywhere]">{name}</Cell>
             <Cell className="tabular-nums">{count(each.turns)}</Cell>
-            <Cell className="tabular-nums">{count(each.prompt_tokens + each.completion_tokens)}</Cell>
-            <Cell className="tabular-nums">{money(each.cost)}</Cell>
+            <Cell className="tabular-nums">{count(each.prompt_tokens + each.completion_tokens + each.learning)}</Cell>
+            <Cell className="tabular-nums">{money(each.cost + each.learningCost)}</Cell>
           </Row>
         ))}
       </Table>
@@ -120,13 +129,17 @@ function Totals({ title, head, rows }: { title: string; head: string[]; rows: [s
 }
 
 /** Days without an answer are days too. */
-function everyDay(found: Usage["days"], days: number): Usage["days"] {
+function everyDay(found: Usage["days"], days: number): Day[] {
   const known = new Map(found.map((each) => [each.day, each]));
   const today = Date.now();
   return Array.from({ length: days }, (_, index) => {
     const day = new Date(today - (days - 1 - index) * DAY_MS).toISOString().slice(0, 10);
-    return known.get(day) ?? { day, turns: 0, prompt_tokens: 0, completion_tokens: 0, cost: 0 };
+    return { ...flat(known.get(day) ?? NOTHING), day };
   });
+}
+
+function flat({ learning, ...answers }: Used) {
+  return { ...answers, learning: learning.prompt_tokens + learning.completion_tokens, learningCost: learning.cost };
 }
 
 function count(value: number): string {

@@ -10,7 +10,7 @@ import { Input } from "@/components/ui/input";
 import { Section } from "@/components/ui/states";
 import { usePerson } from "@/lib/session";
 import { storedChannel, useTalk } from "@/lib/talk";
-import type { CharacterSummary } from "@/lib/types";
+import type { CharacterSummary } from "@/lib/api-schema";
 import { welcome } from "@/texts/welcome";
 
 const t = welcome.hello;

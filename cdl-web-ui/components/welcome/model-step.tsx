@@ -1,7 +1,7 @@
 "use client";
 
 import { zodResolver } from "@hookform/resolvers/zod";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQuery } from "@tanstack/react-query";
 import { useId } from "react";
 import { useForm, useWatch } from "react-hook-form";
 import { z } from "zod";
@@ -12,7 +12,8 @@ import { Input } from "@/components/ui/input";
 import { ErrorState, Section, Waiting } from "@/components/ui/states";
 import { request } from "@/lib/api";
 import { cn } from "@/lib/classes";
-import type { FoundServer, LLMTest } from "@/lib/types";
+import type { Answer } from "@/lib/routes";
+import { useChangeSettings, useSettings } from "@/lib/settings";
 import { welcome } from "@/texts/welcome";
 
 const t = welcome.model;
@@ -36,18 +37,12 @@ const Model = z.object({
 });
 type Model = z.infer<typeof Model>;
 
-interface Setting {
-  key: string;
-  value: unknown;
-  fixed: boolean;
-}
-
 /** Where the words come from: what runs on this machine is offered first. */
 export function ModelStep() {
-  const queries = useQueryClient();
-  const found = useQuery({ queryKey: ["settings", "found"], queryFn: () => request<{ servers: FoundServer[] }>("/api/settings/llm/found") });
-  const settings = useQuery({ queryKey: ["settings"], queryFn: () => request<{ settings: Setting[] }>("/api/settings") });
-  const setting = (key: string) => settings.data?.settings.find((each) => each.key === key);
+  const found = useQuery({ queryKey: ["settings", "found"], queryFn: () => request("GET /api/settings/llm/found") });
+  const settings = useSettings();
+  const change = useChangeSettings();
+  const setting = (key: string) => settings.data?.find((each) => each.key === key);
   const fixed = (setting("llm.url")?.fixed || setting("llm.kind")?.fixed) ?? false;
   const form = useForm<Model>({
     resolver: zodResolver(Model),
@@ -61,7 +56,7 @@ export function ModelStep() {
   const body = (values: Model) => ({ url: values.url.trim(), model: values.model.trim() || undefined, key: values.key || undefined });
   const test = useMutation({
     mutationFn: (values: Model | null) =>
-      request<LLMTest>("/api/settings/llm/test", { method: "POST", body: values ? body(values) : {} }),
+      request("POST /api/settings/llm/test", { body: values ? body(values) : {} }),
     onSuccess: (answer) => {
       const first = answer.models[0];
       if (first && !form.getValues("model")) form.setValue("model", first, { shouldValidate: true });
@@ -69,18 +64,12 @@ export function ModelStep() {
   });
   const use = useMutation({
     mutationFn: (values: Model) =>
-      request("/api/settings", {
-        method: "PATCH",
-        body: {
-          changes: {
-            "llm.kind": kindOf(values.choice),
-            "llm.url": values.url.trim(),
-            "llm.model": values.model.trim(),
-            ...(values.key ? { "llm.key": values.key } : {}),
-          },
-        },
+      change({
+        "llm.kind": kindOf(values.choice),
+        "llm.url": values.url.trim(),
+        "llm.model": values.model.trim(),
+        ...(values.key ? { "llm.key": values.key } : {}),
       }),
-    onSuccess: () => queries.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] === "settings" || queryKey[0] === "ready" }),
   });
 
   function choose(value: string, url: string, model = "") {
@@ -167,7 +156,7 @@ function kindOf(choice: string): string {
   return choice in t.kinds ? choice : "local";
 }
 
-function TestResult({ answer }: { answer: LLMTest }) {
+function TestResult({ answer }: { answer: Answer<"POST /api/settings/llm/test"> }) {
   const works = answer.reachable && answer.authorised;
   return (
     <div className={cn("rounded-md p-3 text-sm", works ? "bg-surface" : "bg-danger-soft")}>

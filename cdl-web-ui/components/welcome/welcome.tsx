@@ -11,7 +11,7 @@ import { cn } from "@/lib/classes";
 import { useStored } from "@/lib/stored";
 import { useCharacters } from "@/lib/talk";
 import { useAccent } from "@/lib/theme";
-import type { CharacterSummary } from "@/lib/types";
+import type { CharacterSummary } from "@/lib/api-schema";
 import { welcome as t } from "@/texts/welcome";
 
 /** The first run: a model, a character, the first words. Everything can be skipped. */

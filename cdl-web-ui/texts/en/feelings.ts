@@ -1,4 +1,4 @@
-import type { Feeling } from "@/lib/types";
+import type { Feeling } from "@/lib/feelings";
 
 export const feelings: Record<Feeling, string> = {
   anger: "anger",

@@ -32,7 +32,7 @@ export const memory = {
     head: ["Fact", "Holds", "Where it comes from", "Sure", "What to do"],
     since: (day: string) => `since ${day}`,
     until: (from: string, to: string) => `${from} to ${to}`,
-    origin: { pattern: "read in a message", model: "understood by the model", person: "told here" },
+    origin: { pattern: "read in a message", model: "understood by the model", person: "told here" } as Record<string, string>,
     pinned: "pinned",
     tell: "Tell a fact",
     tellField: "Fact",
