@@ -1,14 +1,11 @@
 "use client";
 
-import dynamic from "next/dynamic";
-
 import { Errors, Facts, Jobs, ModelEndpoints } from "@/components/status/facts";
 import { Times } from "@/components/status/times";
+import { UsageView } from "@/components/status/usage";
 import { ErrorState, Page, PageHeader, Waiting } from "@/components/ui/states";
 import { useReadiness, useStanding } from "@/lib/status";
 import { status as t } from "@/texts/status";
-
-const UsageView = dynamic(() => import("@/components/status/usage").then((part) => part.UsageView), { ssr: false });
 
 export function Status() {
   const found = useStanding();

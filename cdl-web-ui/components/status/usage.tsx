@@ -1,7 +1,7 @@
 "use client";
 
+import dynamic from "next/dynamic";
 import { useState } from "react";
-import { Bar, BarChart, ResponsiveContainer, XAxis, YAxis } from "recharts";
 
 import { Field } from "@/components/ui/field";
 import { Choice } from "@/components/ui/input";
@@ -11,13 +11,15 @@ import { type Usage, useUsage } from "@/lib/status";
 import { day as asDay } from "@/lib/times";
 import { status } from "@/texts/status";
 
+const Days = dynamic(() => import("@/components/status/days").then((part) => part.Days), { ssr: false, loading: () => <div className="h-40" /> });
+
 const t = status.usage;
 const DAY_MS = 86_400_000;
 const NOTHING = { turns: 0, prompt_tokens: 0, completion_tokens: 0, cost: 0, learning: { requests: 0, prompt_tokens: 0, completion_tokens: 0, cost: 0 } };
 
 /** What was used for answers and, beside them, for learning from the talk. */
 type Used = typeof NOTHING;
-type Day = ReturnType<typeof flat> & { day: string };
+export type Day = ReturnType<typeof flat> & { day: string };
 
 /** What the models used and cost, day by day. */
 export function UsageView() {
@@ -94,22 +96,6 @@ function Pictures({ usage, days }: { usage: Usage; days: number }) {
   );
 }
 
-function Days({ data, bars }: { data: Day[]; bars: [keyof Day, string][] }) {
-  return (
-    <div aria-hidden className="h-40">
-      <ResponsiveContainer width="100%" height="100%">
-        <BarChart data={data} margin={{ top: 4, right: 0, bottom: 0, left: 0 }} accessibilityLayer={false}>
-          <XAxis dataKey="day" tickFormatter={(value: string) => asDay(value).replace(/ \d{4}$/, "")} stroke="var(--soft)" fontSize={12} tickLine={false} minTickGap={40} />
-          <YAxis width={48} stroke="var(--soft)" fontSize={12} tickLine={false} axisLine={false} tickFormatter={short} />
-          {bars.map(([name, colour]) => (
-            <Bar key={name} dataKey={name} stackId="one" fill={colour} isAnimationActive={false} maxBarSize={24} />
-          ))}
-        </BarChart>
-      </ResponsiveContainer>
-    </div>
-  );
-}
-
 function Totals({ title, head, rows }: { title: string; head: string[]; rows: [string, Used][] }) {
   return (
     <div>
@@ -144,10 +130,6 @@ function flat({ learning, ...answers }: Used) {
 
 function count(value: number): string {
   return value.toLocaleString("en-GB");
-}
-
-function short(value: number): string {
-  return new Intl.NumberFormat("en-GB", { notation: "compact", maximumSignificantDigits: 2 }).format(value);
 }
 
 function money(value: number): string {
