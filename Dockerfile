@@ -1,9 +1,11 @@
 # WhisperEngine: the service, its page, its migrations and its models. Build: docker build -t whisperengine .
 #   EMOTION=full  also takes in the RoBERTa that reads feelings (150 MB more); head is the small one on the encoder
+#   LOCKED        empty takes what the package index has today, for bases with another Python than the locks are for
 #   MODEL_SOURCE  where in the build all-MiniLM-L6-v2 lies (a mounted folder or wheel), for builders without a network
 ARG PYTHON_IMAGE=python:3.12-slim-bookworm
 ARG NODE_IMAGE=node:22-bookworm-slim
 ARG EMOTION=head
+ARG LOCKED=yes
 
 FROM ${NODE_IMAGE} AS page
 WORKDIR /page
@@ -12,18 +14,32 @@ RUN npm ci
 COPY cdl-web-ui ./
 RUN npm run build
 
-FROM ${PYTHON_IMAGE} AS program
-# Exact versions, each with a wheel for both platforms (scripts/check_wheels.py).
-ARG CONSTRAINTS=constraints.txt
+# The very files that the locks name by their hashes, for both platforms (scripts/check_wheels.py), and no others.
+FROM ${PYTHON_IMAGE} AS wheel
+ARG LOCKED
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /build
-RUN python3 -m venv /opt/venv
-COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY requirements-build.lock ./
+RUN python3 -m venv /opt/build \
+ && if [ -n "${LOCKED}" ]; then /opt/build/bin/pip install --quiet --require-hashes --requirement requirements-build.lock; fi
+COPY pyproject.toml README.md LICENSE ./
 COPY scripts ./scripts
 COPY sql ./sql
 COPY whisperengine ./whisperengine
 COPY --from=page /page/out ./cdl-web-ui/out
-RUN /opt/venv/bin/pip install --quiet --constraint "${CONSTRAINTS}" ".[embedded]"
+RUN /opt/build/bin/pip wheel --quiet --no-deps ${LOCKED:+--no-build-isolation} --wheel-dir /wheels .
+
+FROM ${PYTHON_IMAGE} AS program
+ARG LOCKED
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+WORKDIR /build
+COPY requirements.lock ./
+RUN python3 -m venv /opt/venv \
+ && if [ -n "${LOCKED}" ]; then /opt/venv/bin/pip install --quiet --require-hashes --requirement requirements.lock; fi
+COPY --from=wheel /wheels /wheels
+RUN for wheel in /wheels/*.whl; do /opt/venv/bin/pip install --quiet ${LOCKED:+--no-deps} "${wheel}[embedded]"; done \
+ && /opt/venv/bin/pip check
+COPY scripts ./scripts
 
 FROM program AS models-head
 ARG MODEL_SOURCE=

@@ -9,7 +9,7 @@ MINUTES ?= 5
 export MODEL_CACHE_DIR ?= $(CURDIR)/.cache/models
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help setup page page-if-node run test test-unit attack bench lint lint-page format clean
+.PHONY: help setup page page-if-node run test test-unit attack bench sbom lint lint-page format clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -76,5 +76,8 @@ bench: $(VENV)/.installed-dev ## measure (DATA=folder with the benchmark data)
 	$(BIN)/python bench/turn.py
 	@if [ -n "$(DATA)" ]; then $(BIN)/python bench/recall.py $(DATA)/locomo/dev.json; else echo "set DATA=folder for the recall benchmark"; fi
 
+sbom: setup ## write the bill of materials of the images to sbom.json
+	$(BIN)/python scripts/sbom.py > sbom.json
+
 clean: ## remove what setup and tests made
-	rm -rf $(VENV) $(PAGE)/node_modules $(PAGE)/.next $(PAGE)/out .cache .pytest_cache .ruff_cache .hypothesis build dist
+	rm -rf $(VENV) $(PAGE)/node_modules $(PAGE)/.next $(PAGE)/out .cache .pytest_cache .ruff_cache .hypothesis build dist sbom.json

@@ -30,6 +30,7 @@ class Question:
     text: str
     category: int
     evidence: frozenset[int]
+    answer: str
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def _conversation(entry: dict) -> Conversation:
         names = {f"D{a}:{b}" for text in asked.get("evidence", []) for a, b in _EVIDENCE.findall(text)}
         evidence = frozenset(index[name] for name in names if name in index)
         if evidence and asked["category"] in CATEGORIES:
-            questions.append(Question(asked["question"], asked["category"], evidence))
+            questions.append(Question(asked["question"], asked["category"], evidence, str(asked["answer"])))
     return Conversation(entry["sample_id"], (talk["speaker_a"], talk["speaker_b"]), turns, questions)
 
 

@@ -16,81 +16,119 @@ import os
 import sys
 import tempfile
 import time
-from dataclasses import replace
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
+import asyncpg
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from bench.locomo import CATEGORIES, HEADING, Conversation, Scores, load
 from whisperengine import app
 from whisperengine import config as configuration
+from whisperengine.config import Config
 from whisperengine.db import migrate
 from whisperengine.db.ids import new_id
 from whisperengine.db.pool import open_pool
 from whisperengine.inference import models
 from whisperengine.inference.encoder import Encoder
 from whisperengine.memory import history, indexing, people, recall, scoring
-from whisperengine.memory.asked import ask
+from whisperengine.memory.asked import Asked, ask
 from whisperengine.memory.history import Said
 from whisperengine.memory.messages import Place, Read
 
 
 async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    default = os.environ.get("WHISPERENGINE_DATA")
-    parser.add_argument("data", nargs="?", type=Path, default=Path(default) / "locomo/dev.json" if default else None)
     parser.add_argument("--ablation", action="store_true", help="one line for each part that is switched off")
     parser.add_argument("--per-question", type=Path, help="write every question's result as JSON lines")
+    args = with_data(parser)
+    async with own_database() as (config, dsn), opened(config, dsn) as store:
+        await evaluate(args, store)
+
+
+def with_data(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """The arguments, with `data`, the path of a LoCoMo file that is there."""
+    default = os.environ.get("WHISPERENGINE_DATA")
+    parser.add_argument("data", nargs="?", type=Path, default=Path(default) / "locomo/dev.json" if default else None)
     args = parser.parse_args()
     if args.data is None or not args.data.exists():
         raise SystemExit(
             "The data is missing. Give the path of a LoCoMo file, or set WHISPERENGINE_DATA to its folder."
         )
+    return args
+
+
+@dataclass(frozen=True)
+class Store:
+    """The product's storage and encoder."""
+
+    pool: asyncpg.Pool
+    encoder: Encoder
+    model_id: int
+
+
+@asynccontextmanager
+async def own_database() -> AsyncIterator[tuple[Config, str]]:
+    """The configured service on an embedded PostgreSQL of its own; its DSN."""
     with tempfile.TemporaryDirectory() as home:
         Path(home).chmod(0o711)
         config = configuration.load()
         config = replace(config, home=Path(home), database_url="", postgres_host="", model_cache_dir=config.models_dir)
         async with app.database(config) as dsn:
             await migrate.up(dsn, report=lambda line: None)
-            await evaluate(args, config, dsn)
+            yield config, dsn
 
 
-async def evaluate(args: argparse.Namespace, config, dsn: str) -> None:
-    pool = await open_pool(dsn, 4)
-    encoder = await Encoder.open(config, models.ensure(config, print))
-    model_id = await indexing.model_id(pool, encoder.model_name, encoder.dimensions)
-    await pool.execute("insert into characters (id, name, definition) values (1, 'bench', '{}')")
+@asynccontextmanager
+async def opened(config: Config, dsn: str) -> AsyncIterator[Store]:
+    """A migrated database with nobody in it, ready to be told conversations."""
+    async with await open_pool(dsn, 4) as pool:
+        encoder = await Encoder.open(config, models.ensure(config, print))
+        try:
+            await pool.execute("insert into characters (id, name, definition) values (1, 'bench', '{}')")
+            yield Store(pool, encoder, await indexing.model_id(pool, encoder.model_name, encoder.dimensions))
+        finally:
+            await encoder.close()
+
+
+async def understood(store: Store, conversation: Conversation, question: str) -> tuple[Asked, np.ndarray]:
+    """What is asked by the first speaker, a day after the last session, and its embedding."""
+    asked = ask(
+        question,
+        person=conversation.speakers[0],
+        character=conversation.speakers[1],
+        now=conversation.turns[-1].said_at + timedelta(days=1),
+        zone="UTC",
+    )
+    reading = (await store.encoder.read([asked.embedded]))[0]
+    return asked, reading.embedding
+
+
+async def evaluate(args: argparse.Namespace, store: Store) -> None:
+    pool, encoder, model_id = store.pool, store.encoder, store.model_id
     results: list[tuple[list[int], frozenset[int]]] = []
     questions, took = [], []
     ablated: dict[str, list[tuple[list[int], frozenset[int]]]] = {}
     for conversation in load(args.data):
-        after = conversation.turns[-1].said_at + timedelta(days=1)
-        place, index = await tell(pool, encoder, model_id, conversation)
+        place, index = await tell(store, conversation)
         named = await embedded_with_names(encoder, conversation) if args.ablation else np.empty(0)
         for question in conversation.questions:
-            asked = ask(
-                question.text,
-                person=conversation.speakers[0],
-                character=conversation.speakers[1],
-                now=after,
-                zone="UTC",
-            )
-            reading = (await encoder.read([asked.embedded]))[0]
+            asked, embedding = await understood(store, conversation, question.text)
             start = time.perf_counter()
-            found = await recall.recall(pool, place, asked, reading.embedding, model_id, before=new_id(), limit=20)
+            found = await recall.recall(pool, place, asked, embedding, model_id, before=new_id(), limit=20)
             took.append((time.perf_counter() - start) * 1000)
             results.append(([index[memory.message_id] for memory in found.memories], question.evidence))
             questions.append((conversation.name, question))
             if args.ablation:
-                for name, ranked in (await ablation(pool, place, asked, reading.embedding, model_id)).items():
+                for name, ranked in (await ablation(pool, place, asked, embedding, model_id)).items():
                     ablated.setdefault(name, []).append(([index[id] for id in ranked], question.evidence))
                 found = await plain(pool, encoder, place, conversation, named, question.text, index)
                 for name, ranked in found.items():
                     ablated.setdefault(name, []).append((ranked, question.evidence))
-    await encoder.close()
-    await pool.close()
     report(args, results, questions, took)
     if ablated:
         report_ablation(results, ablated)
@@ -168,18 +206,18 @@ def report_ablation(results, ablated) -> None:
         print(f"{name:56} {scores.line()}   {whole.means[1] - scores.means[1]:+.1f}")
 
 
-async def tell(pool, encoder, model_id: int, conversation: Conversation) -> tuple[Place, dict[int, int]]:
+async def tell(store: Store, conversation: Conversation) -> tuple[Place, dict[int, int]]:
     """Store a conversation; returns its place (a new channel, so that nothing counts as recent) and index by message
     id.
     """
-    person = await people.resolve(pool, "bench", conversation.name, conversation.speakers[0])
+    person = await people.resolve(store.pool, "bench", conversation.name, conversation.speakers[0])
     said = [
         Said(turn.said_at, turn.speaker == conversation.speakers[0], turn.speaker, turn.text)
         for turn in conversation.turns
     ]
-    readings = await encoder.read([turn.text for turn in conversation.turns])
-    reads = [Read(model_id, reading.embedding, reading.emotion.tolist(), "neutral", 0.0) for reading in readings]
-    ids = await history.store(pool, Place(person.user_id, 1, "bench:told", False), said, reads)
+    readings = await store.encoder.read([turn.text for turn in conversation.turns])
+    reads = [Read(store.model_id, reading.embedding, reading.emotion.tolist(), "neutral", 0.0) for reading in readings]
+    ids = await history.store(store.pool, Place(person.user_id, 1, "bench:told", False), said, reads)
     return Place(person.user_id, 1, "bench:asked", False), {id: position for position, id in enumerate(ids)}
 
 

@@ -108,8 +108,8 @@ folder = pathlib.Path(sys.argv[1])
 (folder / "vocab.json").write_text(json.dumps({word: number for number, word in enumerate(words)}))
 (folder / "merges.txt").write_text("#version: 0.2\n")
 PYTHON
-# Debian's Python is not the image's, so neither can all of its exact versions be.
-bases+=(--build-arg CONSTRAINTS=/dev/null)
+# Debian's Python is not the image's, so neither can all of its locked wheels be.
+bases+=(--build-arg LOCKED=)
 checkpoint=(--volume "$work/checkpoint:/checkpoint:ro" --build-arg EMOTION_CHECKPOINT=/checkpoint --build-arg TORCH=)
 main_seconds=$(build whisperengine Dockerfile . "${bases[@]}" "${checkpoint[@]}" --build-arg "EMOTION=$emotion" --build-arg "VERSION=$version")
 page_seconds=$(build whisperengine-ui cdl-web-ui/Dockerfile cdl-web-ui "${bases[@]}" --build-arg "VERSION=$version")

@@ -171,5 +171,32 @@ def test_the_exact_versions_of_the_image_are_ones_that_the_project_allows(reposi
         assert pinned[requirement.name] in requirement.specifier, f"{text}: run scripts/check_wheels.py --write"
 
 
+@pytest.mark.parametrize("lock", [check_wheels.LOCK, check_wheels.BUILD_LOCK])
+def test_a_lock_names_the_wheel_of_each_package_by_its_hash(lock):
+    lines = lock.read_text().replace(" \\\n", "").splitlines()[1:]
+    assert len(lines) == len(check_wheels.pins(lock))
+    for line in lines:
+        assert re.fullmatch(r"[a-z0-9-]+==[\w.]+( +--hash=sha256:[0-9a-f]{64}){1,2}", line), line
+
+
+def test_the_locks_hold_the_exact_versions_and_what_builds_the_wheel():
+    assert check_wheels.pins(check_wheels.LOCK) == check_wheels.pins(check_wheels.CONSTRAINTS)
+    pinned = check_wheels.pins(check_wheels.BUILD_LOCK)
+    for text in check_wheels.build_requirements():
+        requirement = Requirement(text)
+        assert pinned[requirement.name] in requirement.specifier, f"{text}: run scripts/check_wheels.py --write"
+
+
+def test_an_image_installs_from_the_network_only_what_its_locks_name(repository):
+    steps = [
+        rest for _, words in stages((repository / "Dockerfile").read_text()) for word, rest in words if word == "RUN"
+    ]
+    commands = [command for rest in steps for command in re.findall(r"pip (?:install|wheel) [^&;]+", rest)]
+    locked = {name for each in commands for name in re.findall(r"--require-hashes --requirement (\S+)$", each.strip())}
+    assert locked == {check_wheels.LOCK.name, check_wheels.BUILD_LOCK.name}
+    for command in commands:
+        assert re.search(r"--require-hashes|LOCKED:\+--no-(deps|build-isolation)\}|\$\{TORCH\}", command), command
+
+
 def test_the_wheels_are_checked_for_the_images_python(repository):
     assert f"python:{check_wheels.image_python()}-" in (repository / "Dockerfile").read_text()
