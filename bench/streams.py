@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import math
 import os
 import subprocess
 import sys
@@ -148,7 +149,8 @@ async def stub() -> None:
 
 
 async def listen(port: int, streams: int, seconds: float) -> None:
-    delays: list[float] = []
+    heard: list[tuple[float, float]] = []  # when, and how long it took
+    began, ends = [], []
     errors = 0
 
     async def one(number: int) -> None:
@@ -156,7 +158,7 @@ async def listen(port: int, streams: int, seconds: float) -> None:
         body = {"user_id": f"listener-{os.getpid()}-{number}", "message": "Talk.", "stream": True}
         try:
             async with session.post(f"http://127.0.0.1:{port}/api/chat", json=body) as response:
-                ended, rest = False, b""
+                ended, rest, first = False, b"", True
                 async for chunk in response.content.iter_any():
                     *events, rest = (rest + chunk).split(b"\n\n")
                     for event in events:
@@ -164,22 +166,29 @@ async def listen(port: int, streams: int, seconds: float) -> None:
                         if name == b"event: token":
                             token = data.removeprefix(TOKEN).split(b'"')[0].strip()
                             if token != b".":
-                                delays.append(time.monotonic() - float(token))
+                                heard.append((now := time.monotonic(), now - float(token)))
+                                if first:
+                                    began.append(now)
+                                    first = False
                         ended = ended or name == b"event: done"
                 errors += not ended
+                ends.append(time.monotonic())
         except (aiohttp.ClientError, ValueError):
             errors += 1
 
     limitless = aiohttp.ClientTimeout(total=None)
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), timeout=limitless) as session:
         await asyncio.gather(*map(one, range(streams)))
-    found = np.array(delays or [0.0]) * 1000
+    found = np.array(heard or [(0.0, 0.0)])
+    when, delays = found[:, 0], found[:, 1] * 1000
+    all_open = delays[(when > max(began, default=0.0)) & (when < min(ends, default=0.0))]
     print(
         json.dumps(
             {
-                "tokens_per_second": len(delays) / seconds,
-                "delay_p50_ms": float(np.percentile(found, 50)),
-                "delay_p99_ms": float(np.percentile(found, 99)),
+                "tokens_per_second": len(heard) / seconds,
+                "delay_p50_ms": float(np.percentile(delays, 50)),
+                "delay_p99_ms": float(np.percentile(delays, 99)),
+                "all_open_p99_ms": float(np.percentile(all_open, 99)) if len(all_open) else math.inf,
                 "errors": errors,
             }
         )

@@ -101,7 +101,7 @@ async def environment(folder: Path) -> str:
     stamp = folder / "installed"
     if not stamp.exists() or stamp.stat().st_mtime < wanted.stat().st_mtime:
         print("installing the peers ...", flush=True)
-        venv.create(folder, with_pip=True)
+        venv.create(folder, with_pip=True, clear=True)
         process = await asyncio.create_subprocess_exec(str(python), "-m", "pip", "install", "-q", "-r", str(wanted))
         if await process.wait():
             raise SystemExit("the peers could not be installed; see above")
