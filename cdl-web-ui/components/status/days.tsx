@@ -2,11 +2,10 @@
 
 import { Bar, BarChart, ResponsiveContainer, XAxis, YAxis } from "recharts";
 
-import type { Day } from "@/components/status/usage";
 import { day as asDay } from "@/lib/times";
 
-/** A bar a day, its parts on top of each other. */
-export function Days({ data, bars }: { data: Day[]; bars: [keyof Day, string][] }) {
+/** A bar a day, its parts (names of numbers in `data`) on top of each other. */
+export function Days({ data, bars }: { data: { day: string }[]; bars: [name: string, colour: string][] }) {
   return (
     <div aria-hidden className="h-40">
       <ResponsiveContainer width="100%" height="100%">

@@ -19,7 +19,7 @@ const NOTHING = { turns: 0, prompt_tokens: 0, completion_tokens: 0, cost: 0, lea
 
 /** What was used for answers and, beside them, for learning from the talk. */
 type Used = typeof NOTHING;
-export type Day = ReturnType<typeof flat> & { day: string };
+type Day = ReturnType<typeof flat> & { day: string };
 
 /** What the models used and cost, day by day. */
 export function UsageView() {
