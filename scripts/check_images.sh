@@ -197,7 +197,7 @@ curl -fsS -H 'Content-Type: application/json' -d '{"user_id": "sam", "message": 
 say "SIGTERM"
 began=$(seconds)
 # To the container's first process, as `docker stop` does.
-kill -TERM "$(pgrep -P "$service")"
+kill -TERM "$(pgrep -n -P "$service")"
 code=0
 wait "$service" || code=$?
 stop_seconds=$(since "$began")
