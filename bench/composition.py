@@ -24,8 +24,9 @@ from whisperengine.characters.definition import Definition, parse
 from whisperengine.chat import script
 from whisperengine.chat.prompt import compose
 from whisperengine.emotion.classifier import EmotionReading
+from whisperengine.memory.groundwork import Turn
 from whisperengine.memory.people import Person
-from whisperengine.memory.recall import Memory, Recollection, Turn
+from whisperengine.memory.recall import Memory, Recollection
 from whisperengine.memory.relationship import Relationship
 
 BAR_MS = 3.0

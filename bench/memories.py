@@ -1,4 +1,4 @@
-"""Fills the tables with made-up memories, seeded, by COPY."""
+"""Fills the tables with made-up memories, seeded, by COPY; told long ago, nothing is left to learn from them."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _INSERT = """
 with given as (select *, to_tsvector('english', searched) as terms from incoming),
 stored as (
   insert into messages (user_id, character_id, message_id, role, channel, shared, session, place, said_at, content,
-                        feeling, intensity, terms, term_count)
+                        feeling, intensity, terms, term_count, learned)
   select user_id, character_id, message_id, role, 'api:old', false, session, place, said_at, content,
-         'neutral', 0, terms, length(terms)
+         'neutral', 0, terms, length(terms), true
   from given
 ), counted as (
   update conversations c set messages = c.messages + g.n, terms = c.terms + g.total,

@@ -24,7 +24,7 @@ from whisperengine.db.pool import open_pool
 from whisperengine.inference import models
 from whisperengine.inference.graph import EMBEDDING, EMOTION
 from whisperengine.inference.session import feed, open_session
-from whisperengine.memory import indexing, messages, people, recall
+from whisperengine.memory import groundwork, indexing, messages, people, recall
 from whisperengine.memory.messages import Place, Read
 from whisperengine.memory.relationship import Step
 from whisperengine.memory.sketches import BEGINNING
@@ -67,10 +67,10 @@ class Ceiling:
 
     async def tell(self, person: str, text: str) -> None:
         place = await self._place(person)
-        read = await asyncio.to_thread(self._read, text)
+        read, best = await asyncio.gather(asyncio.to_thread(self._read, text), self._lexical(place, text))
         said, now = new_id(), datetime.now(UTC)
         await asyncio.gather(
-            messages.accept(self._pool, place, said, now, text, read, None), self._recall(place, text, read.embedding)
+            messages.accept(self._pool, place, said, now, text, read, None), self._recall(place, read.embedding, best)
         )
         asked = {"model": "stub", "stream": True, "messages": [{"role": "user", "content": text}]}
         async with self._http.post(self._stub + "/v1/chat/completions", json=asked) as response:
@@ -84,16 +84,19 @@ class Ceiling:
 
     async def ask(self, person: str, text: str) -> list[str]:
         place = await self._place(person)
-        read = await asyncio.to_thread(self._read, text)
-        row = await self._recall(place, text, read.embedding)
-        nearest = sorted(row["candidates"], key=lambda each: -each[12])
+        read, best = await asyncio.gather(asyncio.to_thread(self._read, text), self._lexical(place, text))
+        nearest = sorted(await self._recall(place, read.embedding, best), key=lambda each: -each[12])
         return [each[4] for each in nearest[:10]]
 
-    async def _recall(self, place: Place, text: str, embedding: np.ndarray) -> asyncpg.Record:
-        return await self._pool.fetchrow(
-            recall.STATEMENT,
-            *(place.user_id, CHARACTER, self._model, False, embedding, search_text(text), place.channel, new_id()),
-            *([], [], [], BEGINNING),
+    async def _lexical(self, place: Place, text: str) -> list[int]:
+        row = await self._pool.fetchrow(
+            groundwork.STATEMENT, place.user_id, CHARACTER, False, search_text(text), place.channel, new_id()
+        )
+        return row["best"]
+
+    async def _recall(self, place: Place, embedding: np.ndarray, best: list[int]) -> list[asyncpg.Record]:
+        return await self._pool.fetch(
+            recall.STATEMENT, place.user_id, CHARACTER, self._model, False, embedding, [], [], [], BEGINNING, best
         )
 
     async def _place(self, person: str) -> Place:

@@ -12,8 +12,9 @@ from whisperengine.chat.state import State
 from whisperengine.emotion.classifier import EmotionReading
 from whisperengine.emotion.trajectory import Felt, follow
 from whisperengine.memory.facts import Fact
+from whisperengine.memory.groundwork import Summary, Turn
 from whisperengine.memory.people import Person
-from whisperengine.memory.recall import Memory, Recollection, Summary, Turn
+from whisperengine.memory.recall import Memory, Recollection
 from whisperengine.memory.relationship import Relationship
 
 NOW = datetime(2026, 6, 15, 18, 30, tzinfo=UTC)

@@ -14,8 +14,9 @@ from whisperengine.chat.situation import ago
 from whisperengine.emotion.classifier import EmotionReading
 from whisperengine.emotion.trajectory import Felt, follow
 from whisperengine.memory.facts import Fact
+from whisperengine.memory.groundwork import Turn
 from whisperengine.memory.people import Person
-from whisperengine.memory.recall import Memory, Recollection, Turn
+from whisperengine.memory.recall import Memory, Recollection
 from whisperengine.memory.relationship import Relationship
 
 NOW = datetime(2026, 6, 15, 18, 30, tzinfo=UTC)

@@ -6,8 +6,8 @@ from tests.support.prompts import NOW, SAM, character, composed, everything, sta
 from whisperengine.characters.definition import parse
 from whisperengine.chat.greetings import greetings
 from whisperengine.chat.prompt import Composed
+from whisperengine.memory.groundwork import Turn
 from whisperengine.memory.people import Person
-from whisperengine.memory.recall import Turn
 
 
 def roles(prompt: Composed) -> list[str]:

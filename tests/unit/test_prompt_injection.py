@@ -24,8 +24,8 @@ from whisperengine.chat.prompt import Composed
 from whisperengine.discord.mentions import Names
 from whisperengine.discord.talk import Talk, describe, line_of
 from whisperengine.learning import extraction
+from whisperengine.memory.groundwork import Summary
 from whisperengine.memory.people import Person
-from whisperengine.memory.recall import Summary
 
 ATTEMPTS: dict[str, str] = {
     each["what"]: each["text"]

@@ -9,7 +9,7 @@ from whisperengine.characters.definition import Definition
 from whisperengine.characters.macros import expand
 from whisperengine.chat.fences import one_line
 from whisperengine.chat.script import NAMELESS, passing
-from whisperengine.memory.recall import Turn
+from whisperengine.memory.groundwork import Turn
 
 
 def greetings(definition: Definition, user: str, here: datetime) -> tuple[str, ...]:

@@ -30,8 +30,9 @@ from whisperengine.chat.script import NAMELESS, Script, lasting, passing, script
 from whisperengine.chat.state import State
 from whisperengine.emotion.classifier import EmotionReading
 from whisperengine.emotion.trajectory import Trajectory
+from whisperengine.memory.groundwork import RECENT
 from whisperengine.memory.people import Person
-from whisperengine.memory.recall import RECENT, Recollection
+from whisperengine.memory.recall import Recollection
 
 STYLE = "Stay in character: answer as {name}, in {name}'s voice, and as nobody else."
 

@@ -9,8 +9,9 @@ from whisperengine.chat.budget import count_tokens, fitting
 from whisperengine.chat.fences import defuse, fenced, one_line
 from whisperengine.chat.situation import ago, local
 from whisperengine.memory.facts import Fact
+from whisperengine.memory.groundwork import Summary
 from whisperengine.memory.people import Person
-from whisperengine.memory.recall import Memory, Recollection, Summary
+from whisperengine.memory.recall import Memory, Recollection
 
 MEMORY_CHARS = 500
 FRAME_TOKENS = 30

@@ -11,7 +11,7 @@ from whisperengine.characters.store import Character
 from whisperengine.chat.prompt import Composed
 from whisperengine.emotion.classifier import EmotionReading
 from whisperengine.emotion.trajectory import Felt, Trajectory, follow
-from whisperengine.memory import recall
+from whisperengine.memory.groundwork import FEELINGS
 from whisperengine.memory.people import Person
 from whisperengine.memory.recall import Recollection
 from whisperengine.memory.relationship import Relationship
@@ -73,4 +73,4 @@ def trajectory(recollection: Recollection, of_person: bool, *latest: Felt) -> Tr
         for each in recollection.feelings
         if each.by_person == of_person
     ]
-    return follow([*earlier[-recall.FEELINGS :], *latest])
+    return follow([*earlier[-FEELINGS:], *latest])

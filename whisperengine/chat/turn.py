@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import TypeVar
 from weakref import WeakValueDictionary
 
 import asyncpg
@@ -31,15 +32,16 @@ from whisperengine.errors import NotFoundError
 from whisperengine.inference.encoder import Encoder, Reading
 from whisperengine.learning.indexer import Indexer, to_read
 from whisperengine.llm.answer_text import Pieces
-from whisperengine.memory import corrections, messages, people, recall, relationship, usage
+from whisperengine.memory import corrections, groundwork, messages, people, recall, relationship, usage
 from whisperengine.memory.asked import time_told
-from whisperengine.memory.messages import Accepted, Answer, Place
+from whisperengine.memory.messages import Answer, Place
 from whisperengine.memory.people import Person
-from whisperengine.memory.recall import Recollection
 from whisperengine.memory.sketches import Sketches
 from whisperengine.memory.turn_leases import Lease, TakenElsewhere, TurnLeases
 
 OnToken = Callable[[str], Awaitable[None]]
+First = TypeVar("First")
+Second = TypeVar("Second")
 COUNTED = 3
 """Memories of a turn that count as needed again: the best ones; every count is a write."""
 
@@ -155,8 +157,12 @@ class Turns:
         message_id, now = new_id(), datetime.now(UTC)
 
         asked = asked_of(person, character.definition, text, now)
-        # One pass for both: what is asked for differs from what was said only where it points at the character.
-        reading, *searched = await self._encoder.read(list(dict.fromkeys((text, asked.embedded))))
+        with reachable(self._dsn):
+            (reading, *searched), ground = await _both(
+                # One pass for both: what is asked for differs from what was said only where it points at the character.
+                self._encoder.read(list(dict.fromkeys((text, asked.embedded)))),
+                groundwork.lay(self._pool, place, asked, message_id),
+            )
         feeling = (await self._feelings.read([text], [reading]))[0]
         if gate:
             await gate
@@ -184,6 +190,7 @@ class Turns:
                     (searched or [reading])[0].embedding,
                     self._model_id,
                     before=message_id,
+                    ground=ground,
                     now=now,
                     sketches=self._sketches,
                 ),
@@ -378,14 +385,14 @@ class Turns:
         return turn
 
 
-async def _both(accept: Awaitable[Accepted], recall: Awaitable[Recollection]) -> tuple[Accepted, Recollection]:
+async def _both(first: Awaitable[First], second: Awaitable[Second]) -> tuple[First, Second]:
     """Both results.
 
     When one fails the other still ends before the error goes on: what a person said is stored whatever else happens.
     """
-    accepted, recollection = await asyncio.gather(accept, recall, return_exceptions=True)
-    if isinstance(accepted, BaseException):
-        raise accepted
-    if isinstance(recollection, BaseException):
-        raise recollection
-    return accepted, recollection
+    one, other = await asyncio.gather(first, second, return_exceptions=True)
+    if isinstance(one, BaseException):
+        raise one
+    if isinstance(other, BaseException):
+        raise other
+    return one, other
