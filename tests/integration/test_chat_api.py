@@ -35,6 +35,23 @@ async def test_a_message_is_answered_with_the_documented_fields_at_each_level(ta
     assert extended["metadata"]["processing_pipeline"]["model_ms"] >= 0
 
 
+async def test_an_answer_whose_feeling_nobody_waits_for_is_read_behind_the_talk(
+    talking: Client, llm_stub: LLMStub, database: str
+):
+    llm_stub.will(says("I am so happy, that is wonderful news!"))
+    said = await talking.say("I got the job!", metadata_level="basic")
+    connection = await asyncpg.connect(database)
+    read = (
+        "select m.feeling from embeddings join messages m using (user_id, character_id, message_id) "
+        "where message_id = $1"
+    )
+    async with asyncio.timeout(60):
+        while not (feeling := await connection.fetchval(read, int(said["response_id"]))):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    await connection.close()
+    assert feeling == "joy"
+
+
 async def test_the_model_is_told_the_character_the_earlier_talk_and_the_message_last(
     talking: Client, llm_stub: LLMStub
 ):

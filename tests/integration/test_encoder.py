@@ -179,6 +179,18 @@ async def test_a_message_overtakes_a_backfill(encoder: Encoder):
     assert cosines.min() > 0.98
 
 
+async def test_a_message_overtakes_answers_for_which_nobody_waits(encoder: Encoder):
+    ended: list[str] = []
+
+    async def read(text: str, waited: bool) -> None:
+        await encoder.read([text], waited=waited)
+        ended.append("message" if waited else "answer")
+
+    await asyncio.gather(*(read("word " * 250, False) for _ in range(8)), read("here I am", True))
+    assert ended.index("message") <= 1
+    assert ended.count("answer") == 8
+
+
 async def test_callers_who_give_up_do_no_harm(encoder: Encoder):
     tasks = [asyncio.create_task(encoder.read([text] * size)) for size in (1, 20) for text in TEXTS]
     await asyncio.sleep(0)

@@ -271,15 +271,15 @@ class Turns:
             turn.milliseconds = clock.total()
             return turn
 
-        reading_answer = asyncio.ensure_future(self._encoder.read([turn.answer]))
+        reading = asyncio.ensure_future(self._encoder.read([turn.answer])) if with_answer_feeling else None
         try:
             place = await self._store(turn, incoming, place, lease)
-        except BaseException:
-            reading_answer.cancel()
-            raise
-        clock.mark("store")
-        if not turn.repeated:
-            await self._read_answer(turn, place, reading_answer, with_answer_feeling)
+            clock.mark("store")
+            if not turn.repeated:
+                await self._index(turn, place, reading)
+        finally:
+            if reading:
+                reading.cancel()
         clock.mark("read_answer")
         turn.milliseconds = clock.total()
         return turn
@@ -356,23 +356,17 @@ class Turns:
             turn.relationship = stands
             lease.claimed = False
 
-    async def _read_answer(self, turn: Turn, place: Place, reading: asyncio.Future[list[Reading]], wait: bool) -> None:
-        key = (place.user_id, place.character_id, turn.answer_id)
-        text = turn.answer
-
-        def index(done: asyncio.Future[list[Reading]]) -> None:
-            if not done.cancelled() and done.exception() is None:
-                self._indexer.add(key, text, done.result()[0])
-
+    async def _index(self, turn: Turn, place: Place, reading: asyncio.Future[list[Reading]] | None) -> None:
+        """Hand the stored answer on to be found later; without a reading it is read then, together with others."""
         self._indexer.note_recalled(
             [(place.user_id, place.character_id, memory.message_id) for memory in turn.recollection.memories[:COUNTED]]
         )
-        if wait:
+        answer = None
+        if reading:
             (answer,) = await reading
-            (turn.answer_feeling,) = await self._feelings.read([text], [answer])
-            self._indexer.add(key, text, answer, turn.answer_feeling)
-        else:
-            reading.add_done_callback(index)
+            (turn.answer_feeling,) = await self._feelings.read([turn.answer], [answer])
+        key = (place.user_id, place.character_id, turn.answer_id)
+        self._indexer.add(key, turn.answer, answer, turn.answer_feeling)
 
     async def _repeat(self, turn: Turn, answer: Answer, on_token: OnToken | None, clock: Clock) -> Turn:
         """Hand out the answer that a message has had already."""

@@ -1,8 +1,9 @@
 """Texts in, embedding and emotion out: one ONNX session, its callers batched, never on the event loop.
 
 A worker thread takes one run after the other. What waits when it is free goes into its next runs, texts of similar
-length together; there is no artificial delay. Calls with many texts (a backfill) have a lane of their own, which moves
-only while no small call waits: a message is held up by one run of theirs at most.
+length together; there is no artificial delay. Calls with many texts (a backfill) and those for which nobody waits (an
+answer that was given) have a lane of their own, which moves only while no other call waits: a message is held up by one
+run of theirs at most.
 """
 
 from __future__ import annotations
@@ -130,10 +131,11 @@ class Encoder:
         session, tokenizer, other = await asyncio.to_thread(_load, config, files)
         return cls(session, tokenizer, other, config.embedding_model if other else REPOSITORY)
 
-    async def read(self, texts: Sequence[str]) -> list[Reading]:
+    async def read(self, texts: Sequence[str], *, waited: bool = True) -> list[Reading]:
         """A reading for each text, in order. Any text has one: empty, huge (its beginning is read), malformed.
 
-        Raises EncoderError when the model fails on them or the encoder has been closed.
+        `waited` says that somebody waits for what follows. Raises EncoderError when the model fails on them or the
+        encoder has been closed.
         """
         if not all(isinstance(text, str) for text in texts):
             raise TypeError("the encoder reads texts only")
@@ -143,7 +145,7 @@ class Encoder:
         with self._changed:
             if self._closed:
                 raise EncoderError("The encoder has been closed. Restart the service.")
-            (self._small if len(texts) <= SMALL_CALL else self._large).calls.append(call)
+            (self._small if waited and len(texts) <= SMALL_CALL else self._large).calls.append(call)
             self._changed.notify()
         return await call.answer
 

@@ -13,6 +13,7 @@ import asyncpg
 from whisperengine.db.pool import AWAY
 from whisperengine.emotion.classifier import EmotionReading
 from whisperengine.emotion.feelings import Feelings
+from whisperengine.errors import EncoderError
 from whisperengine.inference.encoder import Encoder, Reading
 from whisperengine.memory import indexing
 from whisperengine.memory.messages import Read
@@ -21,11 +22,12 @@ log = logging.getLogger(__name__)
 
 BATCH = 64
 QUEUE_LIMIT = 2_000
-GATHER_SECONDS = 0.02
+GATHER_SECONDS = 0.25
+"""Answers are read and written together with those of so long: nobody says the next thing earlier."""
 SWEEP_SECONDS = 60.0
 
 Key = tuple[int, int, int]
-Written = tuple[Key, str, Reading, EmotionReading | None]
+Written = tuple[Key, str, Reading | None, EmotionReading | None]
 """An answer (user_id, character_id, message_id), its text, and what was read from it so far."""
 
 
@@ -49,8 +51,8 @@ class Indexer:
     def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name="indexer")
 
-    def add(self, key: Key, text: str, reading: Reading, feeling: EmotionReading | None = None) -> None:
-        """Take a stored answer's reading, to be written soon. The feeling is read then, unless it is known."""
+    def add(self, key: Key, text: str, reading: Reading | None = None, feeling: EmotionReading | None = None) -> None:
+        """Take a stored answer, to be written soon with what is read from it; what is not known yet is read then."""
         if not self._queue.full():
             self._queue.put_nowait((key, text, reading, feeling))
 
@@ -60,12 +62,12 @@ class Indexer:
             self._recalled.extend(keys)
 
     async def close(self) -> None:
-        """Writes what is queued and ends."""
+        """Writes what is queued and was read, and ends. The rest is marked, and read by who starts next."""
         if self._task:
             self._task.cancel()
             await asyncio.wait([self._task])
         while not self._queue.empty():
-            await self._write(self._take())
+            await self._write([item for item in self._take() if item[2]])
 
     async def _run(self) -> None:
         clock = asyncio.get_running_loop().time
@@ -84,6 +86,9 @@ class Indexer:
                     "indexing waits for the database (%s); what is pending is tried again", type(error).__name__
                 )
                 sweep_at = clock() + 2.0
+            except EncoderError as error:
+                log.warning("answers wait to be read (%s); they are tried again in a minute", error)
+                sweep_at = clock() + SWEEP_SECONDS
 
     async def _next(self, until: float) -> Written | None:
         """The first that waits; None when there is none until then (loop time)."""
@@ -98,19 +103,19 @@ class Indexer:
         return [self._queue.get_nowait() for _ in range(min(BATCH - 1, self._queue.qsize()))]
 
     async def _write(self, items: Sequence[Written]) -> None:
-        unread = [(text, reading) for _, text, reading, feeling in items if feeling is None]
-        found = iter(await self._feelings.read([text for text, _ in unread], [reading for _, reading in unread]))
-        reads = [
-            (key, to_read(self._model_id, reading, next(found) if feeling is None else feeling))
-            for key, _, reading, feeling in items
-        ]
-        await indexing.store_reads(self._pool, reads)
+        texts = [text for _, text, reading, _ in items if reading is None]
+        read = iter(await self._encoder.read(texts, waited=False))
+        known = [(key, text, reading or next(read), feeling) for key, text, reading, feeling in items]
+        unfelt = [(text, reading) for _, text, reading, feeling in known if feeling is None]
+        felt = iter(await self._feelings.read([text for text, _ in unfelt], [reading for _, reading in unfelt]))
+        await indexing.store_reads(
+            self._pool,
+            [(key, to_read(self._model_id, reading, feeling or next(felt))) for key, _, reading, feeling in known],
+        )
         recalled, self._recalled = self._recalled, []
         await indexing.count_recalled(self._pool, recalled)
 
     async def _sweep(self) -> None:
         while items := await indexing.pending(self._pool, BATCH):
-            texts = [text for *_, text in items]
-            readings = await self._encoder.read(texts)
-            await self._write([((u, c, m), text, r, None) for (u, c, m, text), r in zip(items, readings, strict=True)])
+            await self._write([((u, c, m), text, None, None) for u, c, m, text in items])
             log.info("%d messages indexed that had been waiting", len(items))
