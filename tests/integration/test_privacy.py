@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -125,6 +126,25 @@ async def test_what_was_told_in_private_is_there_in_private_and_nowhere_else(
     await talking.say(QUESTIONS[0], context={**GUILD, "user_name": "Sammy"})
     assert not leaks(asked(llm_stub))
     assert "Sammy" in asked(llm_stub)
+
+
+async def test_the_hour_in_front_of_others_does_not_tell_a_time_zone_that_was_told_in_private(
+    talking: Client, llm_stub: LLMStub
+):
+    llm_stub.will(says("I see."))
+    await talking.say("Hello.", context=DM)
+    status, _, _ = await talking.request("PATCH", "/api/users/sam", json={"time_zone": "Pacific/Kiritimati"})
+    assert status == 200
+
+    async def clock(place: dict[str, str]) -> datetime:
+        await talking.say("What time is it?", context=place)
+        found = re.search(r"It is (\w+, \d+ \w+ \d+, \d+:\d+)", asked(llm_stub))
+        assert found
+        return datetime.strptime(found[1], "%A, %d %B %Y, %H:%M").replace(tzinfo=UTC)
+
+    hall = await clock(GUILD)
+    assert await clock(DM) - hall > timedelta(hours=13)
+    assert abs(datetime.now(UTC) - hall) < timedelta(hours=1)
 
 
 async def test_what_one_person_told_reaches_no_other_person_and_no_other_character(

@@ -199,6 +199,10 @@ class Turns:
         if incoming.talk is not None:
             recollection.tell(incoming.talk)
         clock.mark("recall")
+        if incoming.shared:
+            # So may the time zone: the hour would tell it.
+            told = (fact.value for fact in recollection.facts if fact.kind == "time_zone")
+            person = replace(person, time_zone=next(told, "UTC"))
         turn = Turn(
             answer="",
             message_id=accepted.message_id,
