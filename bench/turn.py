@@ -61,7 +61,8 @@ async def main() -> None:
             )
             async with app.running(config) as port:
                 gc.collect()
-                gc.freeze()  # as `serve` does
+                gc.freeze()  # as `serve` does, and the next
+                sys.setswitchinterval(app.SWITCH_SECONDS)
                 result = await measure(args, config, port)
     finally:
         stub.kill()
