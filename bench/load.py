@@ -1,11 +1,19 @@
 """Load at fixed rates: what the service adds to the model's own time, and the highest rate that holds.
 
-    python bench/load.py [--people 256] [--seconds 600] [--step 15] [--holds 250] [--rate 20]
+    python bench/load.py [--people 256] [--seconds 600] [--step 15] [--holds 250] [--rate 20] [--lengths even]
 
 Open loop: each message has its moment, whether or not earlier ones were answered, and is counted from that moment, so
 that a service which falls behind cannot hide it. The model is a process of its own; its answers take log-normal times
-around 1.5 s, streamed, and say how long they took. Messages are 20 to 2,000 characters; half of the answers are
-streamed on. Without --rate the highest rate that holds is looked for, then 70 % of it is held for --seconds.
+around 1.5 s, streamed, and say how long they took. Half of the answers are streamed on. Without --rate the highest rate
+that holds is looked for, then 70 % of it is held for --seconds. "Holds" is a limit of what people notice, not of what a
+quiet service does: in a step of 15 s the hundredth message is one of the three slowest, and a single hiccup decides.
+
+Messages are as long as people's are (`--lengths talk`): the quantiles of the 2,760 turns of LoCoMo's conversations 1-5,
+which are longer than other chat (GoEmotions' Reddit comments: median 65 characters, 90 % under 120), and on top of that
+two pasted texts in a hundred, of 800 and 2,000 characters. `--lengths even` draws 20, 60, 60, 120, 300, 800 and 2,000
+evenly, which is no chat, and asks more than twice as much of the encoder.
+
+What a request waits that needs nothing (/health, ten a second) is how long the service's event loop stood.
 """
 
 from __future__ import annotations
@@ -35,7 +43,10 @@ from tests.support.service import Process
 MEDIAN_SECONDS, SIGMA = 1.5, 0.4
 PIECES = 20
 BARS = {"p99_ms": 60.0, "memory_growth": 0.05}
-LENGTHS = (20, 60, 60, 120, 300, 800, 2_000)
+EVEN = (20, 60, 60, 120, 300, 800, 2_000)
+TALK = ((0.0, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1.0), (2, 41, 54, 77, 113, 164, 218, 257, 337, 434))
+PASTED, PASTED_SHARE = (800, 2_000), 0.02
+LOOK_SECONDS = 0.1
 WORDS = "I went to the market with Anna today and we talked about the garden, the old train and her new job in Porto. "
 GAUGES = ("pool_connections", "pool_idle", "turns_under_way", 'jobs{state="waiting"}', "job_queue_seconds")
 
@@ -51,6 +62,8 @@ class Step:
     samples: list[tuple[float, float, dict[str, float]]] = field(default_factory=list)
     late: int = 0
     """Messages that found everybody still waiting for an answer."""
+    stood: list[float] = field(default_factory=list)
+    """Milliseconds until /health answered, counted from when it was to be asked."""
 
     def figures(self) -> dict[str, Any]:
         found = np.array(self.added or [math.inf])
@@ -66,6 +79,8 @@ class Step:
             "p99.9_ms": round(float(np.percentile(found, 99.9)), 1),
             "errors": dict(self.errors),
             "late": self.late,
+            "stood_p99_ms": round(float(np.percentile(self.stood or [0.0], 99)), 1),
+            "stood_most_ms": round(max(self.stood, default=0.0), 1),
             "memory_mb": round(max(memory, default=0.0)),
             "memory_growth": round(memory[-1] / memory[half] - 1, 3) if half else 0.0,
             **most,
@@ -80,8 +95,8 @@ class Step:
 class Crowd:
     """So many people, of whom one who is not waiting for an answer says the next thing."""
 
-    def __init__(self, service: Process, session: aiohttp.ClientSession, people: int) -> None:
-        self._service, self._session = service, session
+    def __init__(self, service: Process, session: aiohttp.ClientSession, people: int, lengths: str) -> None:
+        self._service, self._session, self._lengths = service, session, lengths
         self._free = [f"person-{number}" for number in range(people)]
         self._someone = asyncio.Event()
         self._random = random.Random(1)
@@ -91,7 +106,7 @@ class Crowd:
     async def hold(self, rate: float, seconds: float) -> Step:
         step = Step(rate, seconds)
         began = time.perf_counter()
-        watching = asyncio.create_task(self._watch(step, began))
+        watching = [asyncio.create_task(self._watch(step, began)), asyncio.create_task(self._look(step))]
         said: set[asyncio.Task[None]] = set()
         try:
             for number in range(round(rate * seconds)):
@@ -104,7 +119,7 @@ class Crowd:
                 await asyncio.wait(said, timeout=60)
         finally:
             step.errors.update({"unanswered": len(said)} if said else {})
-            for task in (watching, *said):
+            for task in (*watching, *said):
                 task.cancel()
         return step
 
@@ -115,7 +130,7 @@ class Crowd:
             self._someone.clear()
             await self._someone.wait()
         person = self._free.pop(self._random.randrange(len(self._free)))
-        length = self._random.choice(LENGTHS)
+        length = self._length()
         body = {
             "user_id": person,
             "message": (WORDS * (length // len(WORDS) + 1))[:length],
@@ -137,6 +152,21 @@ class Crowd:
         finally:
             self._free.append(person)
             self._someone.set()
+
+    def _length(self) -> int:
+        if self._lengths == "even":
+            return self._random.choice(EVEN)
+        if self._random.random() < PASTED_SHARE:
+            return self._random.choice(PASTED)
+        return round(float(np.interp(self._random.random(), *TALK)))
+
+    async def _look(self, step: Step) -> None:
+        while True:
+            moment = time.perf_counter() + LOOK_SECONDS
+            await asyncio.sleep(LOOK_SECONDS)
+            async with self._session.get(self._service.url + "/health") as response:
+                await response.read()
+            step.stood.append((time.perf_counter() - moment) * 1000)
 
     async def _watch(self, step: Step, began: float) -> None:
         while True:
@@ -177,6 +207,7 @@ async def main() -> None:
     parser.add_argument("--first", type=float, default=8, help="the rate that is tried first")
     parser.add_argument("--most", type=float, default=400, help="the rate beyond which none is tried")
     parser.add_argument("--holds", type=float, default=250, help="ms that a rate which holds may add at p99")
+    parser.add_argument("--lengths", choices=("talk", "even"), default="talk", help="how long messages are")
     args = parser.parse_args()
     model = await asyncio.create_subprocess_exec(sys.executable, __file__, "--model", stdout=subprocess.PIPE)
     assert model.stdout
@@ -191,7 +222,7 @@ async def main() -> None:
             try:
                 await service.start()
                 async with aiohttp.ClientSession(connector=limitless) as session:
-                    await report(Crowd(service, session, args.people), args)
+                    await report(Crowd(service, session, args.people, args.lengths), args)
             finally:
                 await service.stop()
                 await service.close()
@@ -214,7 +245,8 @@ async def report(crowd: Crowd, args: argparse.Namespace) -> None:
         print(f"{second:7.0f} s {resident:7.0f} MB  {json.dumps(gauges)}")
     for name, value in figures.items():
         print(f"{name:32} {value}{f'   bar {BARS[name]}' if name in BARS else ''}")
-    print(json.dumps({"bench": "load", "people": args.people, "seconds": args.seconds, "tried": tried, **figures}))
+    shape = {"people": args.people, "seconds": args.seconds, "lengths": args.lengths}
+    print(json.dumps({"bench": "load", **shape, "tried": tried, **figures}))
 
 
 async def model() -> None:

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from whisperengine.memory.when import READ_CHARS, Span, dates_told, spans_in, without_time_words
+from whisperengine.memory.when import READ_CHARS, Span, dates, dates_told, relative, spans_in, without_time_words
 from whisperengine.memory.when.calendar import easter
+from whisperengine.memory.when.words import spoken
 
 ZONE = "Europe/Berlin"
 NOW = datetime(2026, 6, 17, 15, 0, tzinfo=ZoneInfo(ZONE))
@@ -208,6 +209,7 @@ def test_a_question_is_read_as_its_dates(question: str, dates: str | list[str]):
         "When we first met Tom, what did he say?",
         "How many years, months, weeks and nights?",
         "99999999 years ago and 9999 years ago.",
+        "2026 years before Easter and 9000 years after Christmas.",
         "Is the last week of school nice?",
         "",
     ],
@@ -419,6 +421,21 @@ def test_a_month_ago_exists_on_the_last_day_of_every_month():
 )
 def test_easter_is_computed(year: int, day: tuple[int, int]):
     assert easter(year) == date(year, *day)
+
+
+SHORT = (
+    "on thu, on Thur, on THURS, on tue, on tues, on mon, on wed, on fri, on sat, on sun, in jan, in sep, in sept. 2024",
+    "on 3 feb, on 4 mar, on 5 apr, on 6 jun, on 7 jul, on 8 aug, on 9 oct, on 10 nov, on the 11 of dec, on the 1st",
+    "at noon, at midday, at midnight, at 5 o’clock, Boxing Day, Black Friday, Good Friday, xmas, valentines",
+    "Valentine’s Day, St. Patrick’s Day, New Year’s Eve, Halloween, Thanksgiving, in the fall, 3 days back",
+)
+
+
+@pytest.mark.parametrize("text", [*SHORT, *(text for text, _ in (*ASKED, *TOLD))])
+def test_whatever_a_form_finds_holds_a_word_that_it_needs(text: str):
+    for form in (*relative.FORMS, *dates.FORMS):
+        for match in form.pattern.finditer(text):
+            assert not form.needs.isdisjoint(spoken(match[0])), (form.read.__name__, match[0])
 
 
 HOSTILE = [

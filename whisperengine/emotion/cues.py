@@ -71,6 +71,9 @@ _INTERJECTIONS = _compiled(INTERJECTIONS, r"\b")
 _BOTH = {family: STATES[family] + VERBS.get(family, ()) for family in STATES}
 _NAMED = _compiled(_BOTH, r"\b")
 _DENIED = _compiled(_BOTH, _NEGATION + _DEGREE)
+# Most texts deny nothing and name no feeling of anybody's, which one search tells instead of one for each family.
+_NEGATED = re.compile(_NEGATION, re.IGNORECASE)
+_TOLD = re.compile(r"\b" + _any(word for words in (*STATES.values(), *THIRD_PERSON.values()) for word in words))
 # Case tells a name from a word.
 _THEY_ARE = _compiled(STATES, _OTHERS + _IS + r"(?:[a-z]+ly |always |never |so |very |really |still |just |too )?", 0)
 _THEY_DO = _compiled(THIRD_PERSON, _OTHERS + r"\s+", 0)
@@ -103,7 +106,9 @@ def priors(text: str, neutral: float) -> Iterator[tuple[str, float]]:
 
 def denied(text: str) -> set[str]:
     """Families of feeling that the text says are absent ("I'm not sad"), unless it says so of somebody else."""
-    found = set()
+    found: set[str] = set()
+    if not _NEGATED.search(text):
+        return found
     for family, words in _DENIED.items():
         match = words.search(text)
         if match and not _YOURS.search(text[: match.start()]):
@@ -117,7 +122,9 @@ def of_others(text: str) -> set[str]:
     Where the writer speaks of "I" beside it, only if the writer names a feeling of another family ("he is cheerful, but
     I'm angry").
     """
-    found = set()
+    found: set[str] = set()
+    if not _TOLD.search(text):
+        return found
     for family, words in (*_THEY_ARE.items(), *_THEY_DO.items()):
         match = words.search(text)
         if match is None:

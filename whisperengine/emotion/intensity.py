@@ -25,6 +25,7 @@ _DIMINISHERS = re.compile(
 _STRETCHED = re.compile(r"([^\W\d_])\1{2,}")
 _EMOJI = re.compile("[\U0001f300-\U0001faff\u2600-\u27bf]")
 _NEUTRAL = OUTSIDE.index("neutral")
+_FEELINGS = [index for index, name in enumerate(OUTSIDE) if name != "neutral"]
 _STRONG = [OUTSIDE.index(name) for name in ("anger", "disgust", "fear", "joy", "love", "sadness")]
 
 FEATURES = (
@@ -51,7 +52,7 @@ def features(outside: np.ndarray, text: str) -> np.ndarray:
         [
             1.0,
             1.0 - outside[_NEUTRAL],
-            float(np.delete(outside, _NEUTRAL).max()),
+            float(outside[_FEELINGS].max()),
             min(1.0, float(outside[_STRONG].sum())),
             min(3, len(_INTENSIFIERS.findall(text))),
             min(2, len(_DIMINISHERS.findall(text))),

@@ -27,7 +27,7 @@ from whisperengine.memory.when.calendar import (
     every_weekend,
     unit_of,
 )
-from whisperengine.memory.when.words import SAID, Moment, Named, form, lowered, words
+from whisperengine.memory.when.words import DIGITS, SAID, Moment, Named, form, lowered, words
 
 _BOUNDS = "since before after until till by from between and to through"
 _ON = words(f"on for around about {_BOUNDS}")
@@ -42,7 +42,9 @@ _MONTHS = (
     *("january", "february", "march", "april", "may", "june"),
     *("july", "august", "september", "october", "november", "december"),
 )
-_MONTH = rf"(?P<month>{'|'.join(_MONTHS)}|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)\b"
+_MONTH_NAMES = (*_MONTHS, "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec")
+_MONTH = rf"(?P<month>{'|'.join(_MONTH_NAMES)})\b"
+_NAMES_MONTH = " ".join(_MONTH_NAMES)
 _YEAR = r"(?P<year>(?:19|20)[0-9]{2})(?![0-9%$€£]|[.,:/-][0-9])"
 _NTH = r"(?P<day>[0-3]?[0-9])(?P<nth>st|nd|rd|th)?"
 
@@ -59,7 +61,8 @@ _SOUTHERN_ZONES = (
 
 @form(
     rf"(?:{SAID})?(?P<weekday>{'|'.join(_DAYS)})(?P<own>'s)?(?! (?:mornings|afternoons|evenings|nights))"
-    r"|(?P<before>(?:last|next|this) )?(?P<short>mon|tues?|wed|thu(?:rs?)?|fri|sat|sun)"
+    r"|(?P<before>(?:last|next|this) )?(?P<short>mon|tues?|wed|thu(?:rs?)?|fri|sat|sun)",
+    f"{' '.join(_DAYS)} mon tue tues wed thu thur thurs fri sat sun",
 )
 def weekday(match: re.Match[str], moment: Moment) -> Named:
     name, said = lowered(match["weekday"] or match["short"]), lowered(match["said"] or match["before"])
@@ -70,7 +73,7 @@ def weekday(match: re.Match[str], moment: Moment) -> Named:
     return Named(*match.span(), DAY, cycle=every_weekday(index), said=said, leads=leads, careful=careful)
 
 
-@form("the weekend")
+@form("the weekend", "weekend")
 def weekend(match: re.Match[str], moment: Moment) -> Named:
     return Named(*match.span(), WEEK, cycle=every_weekend(), leads=_AT)
 
@@ -80,7 +83,8 @@ _MONTH_DAY = rf"{_MONTH.replace('month', 'm')}\.? (?:the )?{_NTH.replace('<', '<
 
 @form(
     rf"(?:the )?{_NTH} (?:of )?{_MONTH}(?:,? {_YEAR})?"
-    rf"|{_MONTH_DAY}(?![0-9:/]|\.[0-9])(?:(?:,\s?| ){_YEAR.replace('year', 'y')})?"
+    rf"|{_MONTH_DAY}(?![0-9:/]|\.[0-9])(?:(?:,\s?| ){_YEAR.replace('year', 'y')})?",
+    _NAMES_MONTH,
 )
 def date(match: re.Match[str], moment: Moment) -> Named | None:
     month, number = match["month"] or match["m"], int(match["day"] or match["mday"])
@@ -88,7 +92,7 @@ def date(match: re.Match[str], moment: Moment) -> Named | None:
     return _dated(match, month, number, year, bool(match["nth"] or match["mnth"]))
 
 
-@form(rf"(?P<nth>first|second|third) of {_MONTH}(?:,? {_YEAR})?")
+@form(rf"(?P<nth>first|second|third) of {_MONTH}(?:,? {_YEAR})?", _NAMES_MONTH)
 def spelt_date(match: re.Match[str], moment: Moment) -> Named | None:
     number = ("first", "second", "third").index(match["nth"].lower()) + 1
     return _dated(match, match["month"], number, match["year"], True)
@@ -106,7 +110,7 @@ def _dated(match: re.Match[str], name: str, number: int, year: str | None, sure:
     return Named(*match.span(), DAY, cycle=every_date(month, number), leads=leads)
 
 
-@form(rf"(?:{SAID})?{_MONTH}(?:,? (?:of )?{_YEAR})?(?!'s)")
+@form(rf"(?:{SAID})?{_MONTH}(?:,? (?:of )?{_YEAR})?(?!'s)", _NAMES_MONTH)
 def month(match: re.Match[str], moment: Moment) -> Named | None:
     name, said = match["month"], lowered(match["said"])
     number = _month_number(name)
@@ -127,7 +131,7 @@ def _month_number(name: str) -> int:
     return next(i for i, month in enumerate(_MONTHS, 1) if month.startswith(name.lower()[:3]))
 
 
-@form(r"the (?P<day>[1-3]?[0-9])(?:st|nd|rd|th)(?! (?-i:[A-Z][a-z]))")
+@form(r"the (?P<day>[1-3]?[0-9])(?:st|nd|rd|th)(?! (?-i:[A-Z][a-z]))", "st nd rd th")
 def day_of_month(match: re.Match[str], moment: Moment) -> Named | None:
     number = int(match["day"])
     if not 1 <= number <= 31:
@@ -138,7 +142,8 @@ def day_of_month(match: re.Match[str], moment: Moment) -> Named | None:
 @form(
     r"(?<![-/.])(?:(?P<y>(?:19|20)[0-9]{2})(?P<sep>[-/.])(?P<m>[01]?[0-9])(?P=sep)(?P<d>[0-3]?[0-9])"
     r"|(?P<a>[0-3]?[0-9])(?P<slash>[-/.])(?P<b>[0-3]?[0-9])(?P=slash)"
-    r"(?P<c>(?:19|20)[0-9]{2}|(?<=/)[0-9]{2}))(?![-/][0-9]|\.[0-9])"
+    r"(?P<c>(?:19|20)[0-9]{2}|(?<=/)[0-9]{2}))(?![-/][0-9]|\.[0-9])",
+    DIGITS,
 )
 def numeric(match: re.Match[str], moment: Moment) -> Named | None:
     if match["y"]:
@@ -161,13 +166,14 @@ def numeric(match: re.Match[str], moment: Moment) -> Named | None:
 
 @form(
     rf"(?P<the>the year )?{_YEAR}(?! (?:words|years|people|steps|pages|dollars|euros|pounds|pieces|places|points|miles"
-    r"|metres|meters|km|days|hours|minutes|calories|times|books|kids|men|women))"
+    r"|metres|meters|km|days|hours|minutes|calories|times|books|kids|men|women))",
+    DIGITS,
 )
 def year(match: re.Match[str], moment: Moment) -> Named:
     return Named(*match.span(), YEAR, unit_of("year", int(match["year"])), leads=None if match["the"] else _IN)
 
 
-@form(rf"(?:{SAID})?(?P<season>spring|summer|autumn|fall|winter)")
+@form(rf"(?:{SAID})?(?P<season>spring|summer|autumn|fall|winter)", "spring summer autumn fall winter")
 def season(match: re.Match[str], moment: Moment) -> Named:
     said, name = lowered(match["said"]), lowered(match["season"]).replace("fall", "autumn")
     cycle = every_season(name, moment.zone.key.startswith(_SOUTHERN_ZONES))
@@ -179,7 +185,8 @@ def season(match: re.Match[str], moment: Moment) -> Named:
     rf"(?:{SAID})?(?P<name>(?:christmas|xmas)(?: (?:eve|day))?|boxing day|new years?(?:'s)?(?: (?:eve|day))?"
     r"|valentine'?s(?: day)?|(?:st\.? )?patrick's day|good friday|easter(?: (?:sunday|monday))?|halloween|thanksgiving"
     r"|black friday)(?! (?:tree|cards?|presents?|gifts?|markets?|songs?|carols?|part(?:y|ies)|island|movies?|shopping"
-    r"|cookies?|decorations?|lights|costumes?|candy|eggs?|bunny|bunnies|spirit|dinner|resolutions?|sales?))"
+    r"|cookies?|decorations?|lights|costumes?|candy|eggs?|bunny|bunnies|spirit|dinner|resolutions?|sales?))",
+    "christmas xmas boxing new valentine valentines patrick friday easter halloween thanksgiving",
 )
 def festival(match: re.Match[str], moment: Moment) -> Named:
     said, name = lowered(match["said"]), lowered(match["name"]).replace("xmas", "christmas")
@@ -189,7 +196,7 @@ def festival(match: re.Match[str], moment: Moment) -> Named:
     return Named(*match.span(), DAY, cycle=every_festival(name), said=said, leads=None if said else _AT)
 
 
-@form("my (?P<said>last |next )?birthday")
+@form("my (?P<said>last |next )?birthday", "birthday")
 def birthday(match: re.Match[str], moment: Moment) -> Named | None:
     if moment.birthday is None:
         return None
@@ -199,7 +206,8 @@ def birthday(match: re.Match[str], moment: Moment) -> Named | None:
 
 @form(
     r"(?P<at>(?:at|around|by) )?(?:(?P<hour>[01]?[0-9]|2[0-4])(?::(?P<minute>[0-5][0-9]))?(?:\s?(?P<half>[ap])\.?m\b\.?"
-    r"|(?P<sharp> o'clock))?|(?P<name>noon|midday|midnight))"
+    r"|(?P<sharp> o'clock))?|(?P<name>noon|midday|midnight))",
+    f"{DIGITS} noon midday midnight",
 )
 def clock(match: re.Match[str], moment: Moment) -> Named | None:
     hour, minute = int(match["hour"] or (24 if lowered(match["name"]) == "midnight" else 12)), int(match["minute"] or 0)
@@ -212,13 +220,13 @@ def clock(match: re.Match[str], moment: Moment) -> Named | None:
     return Named(*match.span(), CLOCK, cycle=every_time(hour, minute), leads=None if match["at"] else _NOTHING)
 
 
-@form("(?P<in>(?:in|during) the |at )?(?P<part>morning|afternoon|evening|night)")
+@form("(?P<in>(?:in|during) the |at )?(?P<part>morning|afternoon|evening|night)", "morning afternoon evening night")
 def part_of_day(match: re.Match[str], moment: Moment) -> Named:
     leads = None if match["in"] else _NOTHING
     return Named(*match.span(), PART, cycle=every_day(*PARTS[match["part"].lower()]), leads=leads)
 
 
-@form("the (?P<unit>week|month|year)(?! (?:before|after))")
+@form("the (?P<unit>week|month|year)(?! (?:before|after))", "week month year")
 def part_of_unit(match: re.Match[str], moment: Moment) -> Named:
     """A time only as "the end of the month"."""
     unit = match["unit"].lower()

@@ -16,6 +16,7 @@ from whisperengine.memory.when.calendar import (
     SEASON,
     WEEK,
     YEAR,
+    YEARS,
     Cycle,
     Period,
     day,
@@ -165,6 +166,8 @@ def is_time(text: str, phrase: Phrase, moment: Moment, in_range: bool = False) -
 
 def lean(text: str, phrase: Phrase, moment: Moment) -> str:
     """Where to look for what comes round: `past`, `future`, or in a message that has no tense `near`."""
+    if all(part.cycle is None for part in phrase.parts):
+        return "past"  # nothing comes round, so nobody looks
     found = tenses(text, phrase.at, phrase.to)
     if not moment.told:
         return "future" if found and "past" not in found else "past"
@@ -221,13 +224,16 @@ def _occurrence(named: Named, cycle: Cycle, here: datetime, leaning: str) -> Per
     return past if here - past[1] < future[0] - here else future
 
 
-def _away(period: Period, phrase: Phrase) -> Period:
-    """ "The week before X" and "two days after X"."""
+def _away(period: Period, phrase: Phrase) -> Period | None:
+    """ "The week before X" and "two days after X"; none beyond the years that people speak of."""
     sign = -1 if phrase.lead == "before" else 1
     if phrase.count == "the":
         edge = period[0] if sign < 0 else period[1]
         first, last = sorted((edge, later(edge, sign, phrase.unit)))
         return first, last
-    at = later(period[0] if sign < 0 else period[1] - timedelta(days=1), sign * amount(phrase.count)[1], phrase.unit)
+    _, count = amount(phrase.count)
+    if phrase.unit == "year" and count > len(YEARS):
+        return None
+    at = later(period[0] if sign < 0 else period[1] - timedelta(days=1), sign * count, phrase.unit)
     spare = timedelta(days=_AWAY_SPARE[phrase.unit])
     return whole("day", at - spare)[0], whole("day", at + spare)[1]

@@ -28,20 +28,28 @@ RECENT_DAYS, OTHER_DAYS, JUST_NOW = 30, 14, timedelta(minutes=10)
 _GRAINS = {"day": DAY, "week": WEEK, "weekend": WEEK, "month": MONTH, "year": YEAR}
 _HALVES = {"hour": (30, "minute"), "year": (6, "month")}
 _UNITS = "day|week|weekend|month|year"
+_ONE = "day week weekend month year"
+_COUNTED = "day days week weeks month months year years"
 _THIS_TIME = {"month": 3, "year": 15}
 """Days to spare on either side of "this time last year"."""
 # "The last week of May" and "the last year of school" are not counted from now.
 _NOT_OF = "(?! of)"
 
 
-@form("(?:(?:the )?day before yesterday|yesterday|(?:earlier )?today|(?:the )?day after tomorrow|tomorrow)(?:'s)?")
+@form(
+    "(?:(?:the )?day before yesterday|yesterday|(?:earlier )?today|(?:the )?day after tomorrow|tomorrow)(?:'s)?",
+    "yesterday today tomorrow",
+)
 def near_day(match: re.Match[str], moment: Moment) -> Named:
     said = lowered(match[0])
     shift = (-1 if "yester" in said else "tomorrow" in said) * (2 if "day " in said else 1)
     return Named(*match.span(), DAY, whole("day", moment.here, shift))
 
 
-@form("(?:tonight|last night|(?:the )?night before last|this (?:morning|afternoon|evening))(?:'s)?")
+@form(
+    "(?:tonight|last night|(?:the )?night before last|this (?:morning|afternoon|evening))(?:'s)?",
+    "tonight night morning afternoon evening",
+)
 def near_part(match: re.Match[str], moment: Moment) -> Named:
     said = lowered(match[0]).removesuffix("'s")
     first, last = PARTS["night" if "night" in said else said.removeprefix("this ")]
@@ -52,7 +60,8 @@ def near_part(match: re.Match[str], moment: Moment) -> Named:
 
 @form(
     rf"(?:(?P<amount>{AMOUNT}|half an?) (?P<unit>minute|min|hour|{_UNITS})s?|a fortnight)"
-    r" (?:ago|back(?= (?:i|we|you|did)\b|[?.!,]|$)|(?P<ahead>from now))"
+    r" (?:ago|back(?= (?:i|we|you|did)\b|[?.!,]|$)|(?P<ahead>from now))",
+    "ago back now",
 )
 def ago(match: re.Match[str], moment: Moment) -> Named | None:
     unit = (match["unit"] or "week").lower()
@@ -66,7 +75,7 @@ def ago(match: re.Match[str], moment: Moment) -> Named | None:
     return Named(*match.span(), _GRAINS.get(unit, CLOCK), period) if period else None
 
 
-@form(rf"in (?P<amount>{AMOUNT}) (?P<unit>day|week|month|year)s?(?:'? time)?")
+@form(rf"in (?P<amount>{AMOUNT}) (?P<unit>day|week|month|year)s?(?:'? time)?", _COUNTED)
 def ahead(match: re.Match[str], moment: Moment) -> Named | None:
     period = distant(moment, *amount(match["amount"]), match["unit"].lower(), 1)
     return Named(*match.span(), DAY, period, said="ahead") if period else None
@@ -95,7 +104,7 @@ def distant(moment: Moment, low: float, high: float, unit: str, sign: int) -> Pe
     return period if period[0] >= LONG_AGO and period[1].year in YEARS else None
 
 
-@form(rf"(?P<same>this (?:time|day) )?{SAID}(?P<unit>{_UNITS})(?:'s)?{_NOT_OF}")
+@form(rf"(?P<same>this (?:time|day) )?{SAID}(?P<unit>{_UNITS})(?:'s)?{_NOT_OF}", _ONE)
 def neighbour(match: re.Match[str], moment: Moment) -> Named | None:
     unit, said = match["unit"].lower(), lowered(match["said"])
     back = said in ("last", "past", "this past", "previous")
@@ -110,7 +119,7 @@ def neighbour(match: re.Match[str], moment: Moment) -> Named | None:
     return Named(*match.span(), _GRAINS[unit], whole(unit, moment.here, shift))
 
 
-@form("the (?P<unit>week|weekend|month|year) before last")
+@form("the (?P<unit>week|weekend|month|year) before last", _ONE)
 def before_last(match: re.Match[str], moment: Moment) -> Named:
     unit = match["unit"].lower()
     return Named(*match.span(), _GRAINS[unit], whole(unit, moment.here, -2))
@@ -119,7 +128,8 @@ def before_last(match: re.Match[str], moment: Moment) -> Named:
 @form(
     rf"(?:in|over|during|within|for) (?:the|these) (?:last|past|(?P<next>next|coming)) (?:(?P<some>{AMOUNT}) )?"
     rf"(?P<unit>hour|day|week|month|year)s?{_NOT_OF}"
-    rf"|(?:(?:the|these) )?(?:last|past) (?P<many>{AMOUNT}) (?P<units>hour|day|week|month|year)s{_NOT_OF}"
+    rf"|(?:(?:the|these) )?(?:last|past) (?P<many>{AMOUNT}) (?P<units>hour|day|week|month|year)s{_NOT_OF}",
+    f"hour hours {_COUNTED}",
 )
 def of_late(match: re.Match[str], moment: Moment) -> Named | None:
     _, high = amount(match["some"] or match["many"] or "one")
@@ -144,7 +154,10 @@ def from_now(moment: Moment, count: float, unit: str) -> Period | None:
     return moment.here, whole("day", later(moment.here, count, unit))[1]
 
 
-@form("recently|lately|just now|(?:a|one) (?:moment|second) ago|the other (?:day|night|evening|week)")
+@form(
+    "recently|lately|just now|(?:a|one) (?:moment|second) ago|the other (?:day|night|evening|week)",
+    "recently lately now ago other",
+)
 def vaguely(match: re.Match[str], moment: Moment) -> Named | None:
     # In what is told these name no date: the time of telling says as much.
     if moment.told:
@@ -171,7 +184,8 @@ _NO_NAME = "(?! (?-i:[A-Z][a-z]))"
     rf"|did we first (?:ever )?(?:talk|speak|meet|chat){_NO_NAME}"
     r"|(?:(?:in|at|during|from|on) )?our (?:very )?first (?:conversation|chat|talk|meeting|session|day)"
     r"|(?:the )?(?:very )?first (?:thing|words|message) (?:that )?i (?:ever )?(?:told|said|wrote|sent)(?: to)?(?: you)?"
-    r"|(?:the )?(?:very )?first time(?=[?.!]|$)"
+    r"|(?:the )?(?:very )?first time(?=[?.!]|$)",
+    "first",
 )
 def first_talk(match: re.Match[str], moment: Moment) -> Named | None:
     if moment.told:
@@ -187,7 +201,8 @@ def first_talk(match: re.Match[str], moment: Moment) -> Named | None:
     r"|(?:the )?last time (?:that )?i (?:talked|spoke|chatted|wrote) (?:to |with )you"
     r"|(?<!the\s)(?<!was\s)last time(?=[?.!,]|$)"
     r"|(?:(?:in|during|from) )?(?:our|the) (?:last|previous) (?:conversation|chat|talk|session)"
-    r"(?! (?:with|between|of|about(?!\s?[?.!])))"
+    r"(?! (?:with|between|of|about(?!\s?[?.!])))",
+    "last previous",
 )
 def previous_talk(match: re.Match[str], moment: Moment) -> Named | None:
     if moment.told:

@@ -64,25 +64,32 @@ class Named:
 
 Reader = Callable[[re.Match[str], Moment], Named | None]
 
+_WORD = re.compile(r"[^\W\d_]+|[0-9]")
+
 
 @dataclass(frozen=True, slots=True)
 class Form:
+    """`needs`: words, or digits, of which every match holds one. Most texts hold none and need no search."""
+
     pattern: re.Pattern[str]
+    needs: frozenset[str]
     read: Reader
 
 
-def form(pattern: str) -> Callable[[Reader], Form]:
+def form(pattern: str, needs: str) -> Callable[[Reader], Form]:
     """Makes a reader a form. In the pattern a blank stands for up to three of any kind, ' also for the curly one."""
     pattern = pattern.replace(" ", r"\s{1,3}").replace("'", "['’]")
     compiled = re.compile(rf"\b(?:{pattern})(?!\w)", re.IGNORECASE)
-    return lambda reader: Form(compiled, reader)
+    return lambda reader: Form(compiled, words(needs), reader)
 
 
 def named_in(text: str, moment: Moment, forms: Iterable[Form]) -> list[Named]:
     """What names a time in `text`, in order and without overlaps: the earlier goes first, and the longer."""
+    said = spoken(text)
     found = [
         named
         for form in forms
+        if not form.needs.isdisjoint(said)
         for match in islice(form.pattern.finditer(text), MOST)
         if (named := form.read(match, moment))
     ]
@@ -91,6 +98,11 @@ def named_in(text: str, moment: Moment, forms: Iterable[Form]) -> list[Named]:
         if not apart or named.at >= apart[-1].to:
             apart.append(named)
     return apart[:MOST]
+
+
+def spoken(text: str) -> frozenset[str]:
+    """The words and digits of a text, as `Form.needs` has them."""
+    return frozenset(_WORD.findall(text.casefold()))
 
 
 def words(text: str) -> frozenset[str]:
@@ -117,6 +129,7 @@ NUMBERS = dict(
     forty=40,
     fifty=50,
 )
+DIGITS = "0 1 2 3 4 5 6 7 8 9"
 AMOUNT = rf"[0-9]{{1,4}}|{'|'.join(NUMBERS)}|(?:a )?couple(?: of)?|(?:a )?few|several"
 
 
