@@ -19,6 +19,7 @@ from bench.peers import ceiling
 from bench.peers.ceiling import Ceiling
 from whisperengine import config as configuration
 from whisperengine.db.embedded import EmbeddedPostgres
+from whisperengine.db.postgres_programs import bin_dir
 from whisperengine.inference import graph, models, safetensors
 from whisperengine.inference.models import TOKENIZER, WEIGHTS
 
@@ -148,6 +149,8 @@ def model_folder(folder: Path) -> Path:
     (folder / "config.json").write_text('{"pad_token_id": 0}')
     (folder / "tokenizer_config.json").write_text('{"model_max_length": 256, "pad_token": "[PAD]"}')
     (folder / "special_tokens_map.json").write_text("{}")
+    # PostgreSQL's stop words are Snowball's, as are NLTK's, which fastembed has.
+    shutil.copyfile(next(bin_dir().parent.rglob("english.stop")), folder / "english.txt")
     assert (folder / TOKENIZER).exists()
     return folder
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 import os
 import sys
+from functools import partialmethod
 
 os.environ |= {"MEM0_TELEMETRY": "False", "OPENAI_API_KEY": "none", "MEM0_DIR": os.environ["PEER_FOLDER"]}
 
 import mem0.embeddings.fastembed
+from fastembed import SparseTextEmbedding
 from local_model import DIMENSIONS, NAME, embedder
 from mem0 import Memory
 from openai import OpenAI
@@ -20,12 +22,15 @@ FOUND = 10
 
 
 def opened(stub: str, models: str, kind: str, where: str) -> Memory:
-    # The same weights, from a folder instead of the hub.
+    # The same weights, and the stop words of its BM25, from a folder instead of the hub.
     mem0.embeddings.fastembed.TextEmbedding = embedder(models)
+    SparseTextEmbedding.__init__ = partialmethod(SparseTextEmbedding.__init__, specific_model_path=models)
     store = {"collection_name": "memories", "embedding_model_dims": DIMENSIONS}
     if kind == "qdrant":
         store |= {"path": where, "on_disk": True}
     else:
+        # As pgvector advises for filters: without it a search ends at 40 rows, of whichever person.
+        where += "&options=-c%20hnsw.iterative_scan%3Dstrict_order"
         store |= {"connection_string": where, "hnsw": True}
     llm = {"model": "stub", "openai_base_url": stub + "/v1", "api_key": "none"}
     return Memory.from_config(

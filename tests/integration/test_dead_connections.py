@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import asyncpg
 import pytest
 
+from tests.support import service as services
 from tests.support.line import Line, by_way_of, line_to, socket_of
 from tests.support.service import Client
 from whisperengine.db import listening as listening_module
@@ -20,6 +21,8 @@ from whisperengine.learning import indexer
 
 PATIENCE = 30.0
 """Seconds: far more than what is waited for takes, and less than a statement may take by itself."""
+CROWD_PATIENCE = 90.0
+"""Seconds: a crowd that waited for each other would take minutes."""
 
 
 @pytest.fixture
@@ -76,6 +79,56 @@ async def test_idle_connections_without_a_sign_of_life_are_replaced_before_anybo
     probing.cancel()
     await asyncio.wait({probing})
     await pool.close()
+
+
+async def test_a_crowd_at_a_silent_database_is_told_so_without_waiting_for_each_other(
+    database: str, line: Line, impatient: None, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(pools, "ACQUIRE_SECONDS", 0.5)
+    dsn = by_way_of(database, line)
+    pool = await open_pool(dsn, 2)
+    line.freeze()
+
+    async def ask() -> None:
+        with reachable(dsn):
+            await pool.fetchval("select 1", timeout=0.5)
+
+    async with asyncio.timeout(CROWD_PATIENCE):
+        told = await asyncio.gather(*(ask() for _ in range(40)), return_exceptions=True)
+    assert {type(each) for each in told} == {DatabaseUnavailable}
+    line.thaw()
+    async with asyncio.timeout(PATIENCE):
+        assert await pool.fetchval("select 1") == 1
+    await pool.close()
+
+
+async def test_a_crowd_waits_for_as_long_as_connections_come_back(database: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(pools, "ACQUIRE_SECONDS", 5.0)
+    pool = await open_pool(database, 1)
+    began = asyncio.get_running_loop().time()
+    served = await asyncio.gather(*(pool.fetchval("select 1 from pg_sleep(0.1)") for _ in range(60)))
+    assert len(served) == 60
+    assert asyncio.get_running_loop().time() - began > pools.ACQUIRE_SECONDS
+    await pool.close()
+
+
+async def test_a_turn_at_a_silent_database_is_told_so_in_the_time_that_is_promised(
+    database: str, line: Line, impatient: None
+):
+    async with services.running(services.test_config(database_url=by_way_of(database, line))) as client:
+        await client.say("Hello.")
+        line.freeze()
+        async with asyncio.timeout(CROWD_PATIENCE):
+            told = await asyncio.gather(
+                *(
+                    client.request("POST", "/api/chat", json={"user_id": f"person-{number}", "message": "Hello."})
+                    for number in range(30)
+                )
+            )
+        line.thaw()
+        for status, body, headers in told:
+            assert (status, body["code"]) == (503, "database_unavailable")
+            assert headers["Retry-After"]
 
 
 async def test_whoever_listens_over_a_dead_connection_learns_that_it_is_lost(

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 
+from tests.support.line import Line, by_way_of, line_to, socket_of
 from tests.support.talk import Talk, talking
 from whisperengine.db.ids import new_id
-from whisperengine.memory import messages
+from whisperengine.db.pool import open_pool
+from whisperengine.errors import DatabaseUnavailable
+from whisperengine.memory import messages, turn_leases
 from whisperengine.memory.messages import Accepted, Place, Read
-from whisperengine.memory.relationship import Step
+from whisperengine.memory.relationship import Relationship, Step
 from whisperengine.memory.turn_leases import TakenElsewhere, TurnLeases
 
 ONE, OTHER = 1, 2
@@ -31,11 +36,11 @@ async def accept(talk: Talk, text: str, holder: int, key: str | None = None) -> 
     return await messages.accept(talk.pool, place, new_id(), datetime.now(UTC), text, read, key, holder=holder)
 
 
-async def answer(talk: Talk, message: Accepted, holder: int) -> None:
+async def answer(talk: Talk, message: Accepted, holder: int) -> Relationship | None:
     place = Place(talk.user_id, talk.character_id, "home", False)
     step = Step(0.01, 0.02, 0.03, "joy")
     now = datetime.now(UTC)
-    await messages.store_answer(
+    return await messages.store_answer(
         talk.pool, place, new_id(), now, "I see.", message.message_id, "stub", step, holder=holder
     )
 
@@ -112,6 +117,91 @@ async def test_a_turn_that_lasts_is_claimed_anew_and_one_without_an_answer_is_gi
                 await asyncio.sleep(0.05)
     assert (await claim(talk))[0] is None
     await TurnLeases(talk.pool).until_free(talk.user_id, talk.character_id)
+
+
+async def test_of_two_who_answer_because_a_claim_was_lost_one_is_believed_by_both(talk: Talk):
+    first = await accept(talk, "Hello.", ONE, "key")
+    await claim(talk, "turn_until = now() - interval '1 second'")
+    again = await accept(talk, "Hello.", OTHER, "key")
+    assert again.message_id == first.message_id
+    assert await answer(talk, again, OTHER)
+    assert not await answer(talk, first, ONE)
+    assert await stored(talk) == ["Hello.", "I see."]
+
+
+@pytest.fixture
+async def line(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Line]:
+    """To the database; what is owed is tried for a minute, so that a slow machine has the time."""
+    monkeypatch.setattr(turn_leases, "LASTS", timedelta(minutes=1))
+    async with line_to(socket_of(talk.dsn)) as line:
+        yield line
+
+
+async def fail(talk: Talk, leases: TurnLeases) -> int:
+    """A turn whose claim is in the database, and whose process then finds that away. Returns its holder."""
+    holder = 0
+    with suppress(DatabaseUnavailable):
+        async with leases.lease(talk.user_id, talk.character_id) as lease:
+            holder = lease.holder
+            lease.claimed = True
+            await accept(talk, "Hello.", holder)
+            raise DatabaseUnavailable("away")
+    return holder
+
+
+@pytest.mark.parametrize("trouble", ["cut", "frozen"])
+async def test_what_failed_with_the_database_is_given_back_when_that_is_there_again(
+    talk: Talk, line: Line, trouble: str
+):
+    pool = await open_pool(by_way_of(talk.dsn, line), 2)
+    leases = TurnLeases(pool)
+    if trouble == "cut":
+        await line.cut()
+    else:
+        line.freeze()
+    failed = await fail(talk, leases)
+    async with leases.lease(talk.user_id, talk.character_id) as following:
+        with pytest.raises(TakenElsewhere):
+            await accept(talk, "Hello.", following.holder)
+        assert (await claim(talk))[0] == failed
+        line.thaw()
+        await line.mend()
+        async with asyncio.timeout(60):
+            while (await claim(talk))[0]:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        await leases.until_free(talk.user_id, talk.character_id)
+        assert not (await accept(talk, "Hello.", following.holder)).new
+    await pool.close()
+
+
+async def test_what_is_given_back_late_takes_nothing_from_the_turn_that_followed(talk: Talk, line: Line):
+    pool = await open_pool(by_way_of(talk.dsn, line), 2)
+    leases = TurnLeases(pool)
+    other = new_id()
+    await talk.pool.execute("insert into characters (id, name, definition) values ($1, 'other', '{}')", other)
+    await line.cut()
+    for place in (talk, replace(talk, character_id=other)):
+        await fail(place, leases)
+    await talk.pool.execute("update conversations set turn_by = $1 where character_id <> $2", OTHER, other)
+    await line.mend()
+    left = "select turn_by from conversations where turn_by is not null"
+    async with asyncio.timeout(60):
+        while len(held := await talk.pool.fetch(left)) > 1:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    assert [row["turn_by"] for row in held] == [OTHER]
+    await pool.close()
+
+
+async def test_a_process_that_ends_is_not_held_up_by_what_it_owes(talk: Talk, line: Line):
+    pool = await open_pool(by_way_of(talk.dsn, line), 2)
+    await line.cut()
+    before = asyncio.all_tasks()
+    await fail(talk, TurnLeases(pool))
+    owed = asyncio.all_tasks() - before
+    assert owed
+    await pool.close()
+    async with asyncio.timeout(30):
+        await asyncio.wait(owed)
 
 
 async def test_whoever_waits_goes_on_when_the_other_is_done(talk: Talk):

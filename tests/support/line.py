@@ -17,6 +17,7 @@ class Line:
     def __init__(self, target: str | tuple[str, int]) -> None:
         self._target = target
         self._open: set[_Carried] = set()
+        self._carrying: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self._flowing = asyncio.Event()
         self._flowing.set()
@@ -58,7 +59,16 @@ class Line:
         for carried in self._open:
             carried.lost = True
 
+    async def ended(self) -> None:
+        """All that was cut has gone, down to its sockets."""
+        if self._carrying:
+            await asyncio.wait(self._carrying)
+
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task
+        self._carrying.add(task)
+        task.add_done_callback(self._carrying.discard)
         try:
             if isinstance(self._target, str):
                 behind, before = await asyncio.open_unix_connection(self._target)
@@ -76,7 +86,7 @@ class Line:
             )
         finally:
             self._open.discard(carried)
-            carried.abort()
+            await carried.closed()
 
     async def _pump(
         self, carried: _Carried, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answers: bool
@@ -107,6 +117,12 @@ class _Carried:
         for end in self._ends:
             end.transport.abort()
 
+    async def closed(self) -> None:
+        self.abort()
+        for end in self._ends:
+            with suppress(ConnectionError):
+                await end.wait_closed()
+
 
 def socket_of(dsn: str) -> str:
     """The Unix socket that a DSN of the embedded PostgreSQL names."""
@@ -130,3 +146,4 @@ async def line_to(target: str | tuple[str, int]) -> AsyncIterator[Line]:
     finally:
         line.thaw()
         await line.cut()
+        await line.ended()

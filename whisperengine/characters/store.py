@@ -14,7 +14,7 @@ import asyncpg
 from whisperengine.characters import pictures, versions
 from whisperengine.characters.definition import Definition, parse
 from whisperengine.db.ids import new_id
-from whisperengine.db.pool import Connection, Executor
+from whisperengine.db.pool import TURN_SECONDS, Connection, Executor
 from whisperengine.errors import ChangedMeanwhile, ConflictError
 
 CHANNEL = "whisperengine_characters"
@@ -97,7 +97,10 @@ async def load_builtin(connection: Connection) -> list[str]:
 async def get(connection: Executor, name: str, *, archived: bool = False) -> Character | None:
     """The character of that name, or None. With `archived`, one that was archived is found too."""
     row = await connection.fetchrow(
-        f"select {_COLUMNS} from characters where name = $1 and ($2 or archived_at is null)", name, archived
+        f"select {_COLUMNS} from characters where name = $1 and ($2 or archived_at is null)",
+        name,
+        archived,
+        timeout=TURN_SECONDS,
     )
     return _character(row) if row else None
 

@@ -12,7 +12,7 @@ from typing import Any
 import asyncpg
 
 from whisperengine.db.ids import new_id
-from whisperengine.db.pool import Executor
+from whisperengine.db.pool import TURN_SECONDS, Executor
 from whisperengine.errors import RequestError
 
 MARK = "we_"
@@ -95,7 +95,9 @@ async def first_admin(pool: asyncpg.Pool) -> str | None:
 
 async def find(pool: asyncpg.Pool, text: str) -> Key | None:
     """The key with this text that is in force, or None. Notes, once a minute, that it was used."""
-    row = await pool.fetchrow(f"select sha256, {_COLUMNS} from api_keys where prefix = $1", text[:_PREFIX_CHARS])
+    row = await pool.fetchrow(
+        f"select sha256, {_COLUMNS} from api_keys where prefix = $1", text[:_PREFIX_CHARS], timeout=TURN_SECONDS
+    )
     if row is None or not hmac.compare_digest(row["sha256"], _digest(text)) or row["revoked_at"] is not None:
         return None
     await pool.execute(
@@ -146,6 +148,7 @@ async def session(pool: asyncpg.Pool, token: str, secret: str) -> SessionKey | N
         "from sessions s left join api_keys k using (key_id) "
         "where s.sha256 = $1 and s.expires_at > now() and k.revoked_at is null",
         _digest(token + secret),
+        timeout=TURN_SECONDS,
     )
     return SessionKey(**row) if row else None
 

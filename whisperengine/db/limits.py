@@ -103,7 +103,12 @@ async def take(
 
 
 async def close_stream(pool: asyncpg.Pool, subjects: Sequence[str], stream_id: int) -> None:
-    await pool.execute("delete from open_streams where subject = any($1) and stream_id = $2", list(subjects), stream_id)
+    await pool.execute(
+        "delete from open_streams where subject = any($1) and stream_id = $2",
+        list(subjects),
+        stream_id,
+        timeout=TURN_SECONDS,
+    )
 
 
 async def sweep(pool: asyncpg.Pool) -> None:

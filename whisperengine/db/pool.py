@@ -1,4 +1,4 @@
-"""The connection pool: binary codecs for vectors, JSON as Python objects, plans made for the values at hand."""
+"""The connection pool: binary codecs for vectors, JSON as Python objects, waits that end."""
 
 from __future__ import annotations
 
@@ -19,12 +19,9 @@ from whisperengine.errors import DatabaseUnavailable
 
 log = logging.getLogger(__name__)
 
-# A generic plan would choose an index blindly for a person with fifty rows and one with fifty thousand (5 ms against
-# 138 ms were measured).
 SERVER_SETTINGS = {
     "application_name": "whisperengine",
     "jit": "off",
-    "plan_cache_mode": "force_custom_plan",
     "max_parallel_workers_per_gather": "0",
     "enable_seqscan": "off",
     "timezone": "UTC",
@@ -59,8 +56,14 @@ LOST = (
 
 AWAY = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 """What a database that is away, or going away, raises: for work that goes on later whatever it was."""
-TURN_SECONDS = 20.0
-"""For a statement of a turn, of which none takes a second: then the connection is dead, or the database is."""
+TURN_SECONDS = 10.0
+"""For a statement of a turn, of which none takes a second: then the connection is dead, or the database is. A disk that
+reads 50,000 memories cold, and a row that is locked while as many are erased (2.2 s), leave room for a slower machine.
+"""
+ACQUIRE_SECONDS = 5.0
+"""For a connection, while none comes back. With the statement after it and the wait for its cancellation, whoever asks
+a database that is silent is told so after 17 s at most.
+"""
 CANCEL_SECONDS = 2.0
 PROBE_SECONDS = 10.0
 
@@ -69,25 +72,16 @@ Executor = Connection | asyncpg.Pool
 
 
 async def prepare_connection(connection: Connection) -> None:
-    """Codecs of one connection. The `vector` extension must exist already."""
-    await connection.set_type_codec("jsonb", schema="pg_catalog", encoder=json.dumps, decoder=json.loads)
-    schema = await connection.fetchval(
-        "select n.nspname from pg_type t join pg_namespace n on n.oid = t.typnamespace where t.typname = 'halfvec'"
-    )
-    if schema:
-        await connection.set_type_codec(
-            "halfvec", schema=schema, encoder=encode_halfvec, decoder=decode_halfvec, format="binary"
+    """Codecs of one connection. The `vector` extension must exist already. Raises TimeoutError."""
+    async with asyncio.timeout(ACQUIRE_SECONDS):
+        await connection.set_type_codec("jsonb", schema="pg_catalog", encoder=json.dumps, decoder=json.loads)
+        schema = await connection.fetchval(
+            "select n.nspname from pg_type t join pg_namespace n on n.oid = t.typnamespace where t.typname = 'halfvec'"
         )
-
-
-async def _clean(connection: Connection) -> None:
-    """Make a connection ready for the next who takes it.
-
-    asyncpg's own way asks the server each time (0.1 ms, five times a turn), for locks, settings and listeners of a
-    session, of which nothing that takes from the pool leaves any.
-    """
-    if connection.is_in_transaction():
-        await connection.reset()
+        if schema:
+            await connection.set_type_codec(
+                "halfvec", schema=schema, encoder=encode_halfvec, decoder=decode_halfvec, format="binary"
+            )
 
 
 class _Connection(asyncpg.Connection):
@@ -104,6 +98,57 @@ class _Connection(asyncpg.Connection):
             self.terminate()
 
 
+class _Pool(asyncpg.Pool):
+    """Nobody waits in it for longer than ACQUIRE_SECONDS in which no connection came back; asyncpg's own would wait
+    for ever. While they come back, a crowd of any length is served in its order.
+    """
+
+    def __init__(self, dsn: str, **named: Any) -> None:
+        super().__init__(
+            dsn,
+            reset=self._clean,
+            loop=None,
+            connection_class=_Connection,
+            record_class=asyncpg.Record,
+            max_queries=50_000,
+            **named,
+        )
+        self._came_back = 0.0
+
+    async def _acquire(self, timeout: float | None) -> PoolConnectionProxy:
+        if timeout is not None:
+            return await super()._acquire(timeout)
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+
+        def look() -> None:
+            nonlocal timer
+            ends = max(began, self._came_back) + ACQUIRE_SECONDS
+            if ends <= loop.time():
+                patience.reschedule(ends)
+            else:
+                timer = loop.call_at(ends, look)
+
+        timer = loop.call_at(began + ACQUIRE_SECONDS, look)
+        try:
+            async with asyncio.timeout(None) as patience:
+                return await super()._acquire(None)
+        except TimeoutError:
+            raise TimeoutError("no connection became free, and none could be opened") from None
+        finally:
+            timer.cancel()
+
+    async def _clean(self, connection: Connection) -> None:
+        """Make a connection ready for the next who takes it; one that broke does not come here.
+
+        asyncpg's own way asks the server each time (0.1 ms, five times a turn), for locks, settings and listeners of a
+        session, of which nothing that takes from the pool leaves any.
+        """
+        if connection.is_in_transaction():
+            await connection.reset()
+        self._came_back = asyncio.get_running_loop().time()
+
+
 async def open_pool(dsn: str, size: int, *, timeout: float = 10.0) -> asyncpg.Pool:
     """A pool of up to `size` connections.
 
@@ -111,16 +156,14 @@ async def open_pool(dsn: str, size: int, *, timeout: float = 10.0) -> asyncpg.Po
     """
     check_url(dsn)
     try:
-        return await asyncpg.create_pool(
+        return await _Pool(
             dsn,
             min_size=min(2, size),
             max_size=size,
             timeout=timeout,
             command_timeout=60,
-            connection_class=_Connection,
             server_settings=SERVER_SETTINGS,
             init=prepare_connection,
-            reset=_clean,
             max_inactive_connection_lifetime=300,
         )
     except (asyncpg.PostgresError, *LOST) as error:

@@ -132,7 +132,7 @@ async def accept(
 ) -> Accepted:
     """Store a person's message, once: a known `request_key`, or the same unanswered words again, bring back the first.
 
-    `about` is the time that the message speaks of. `holder` names the process, for which the turn is claimed where
+    `about` is the time that the message speaks of. `holder` names the turn, for which the two are claimed where
     there is something to answer. One durable statement. Raises ConflictError when the key belongs to other words,
     TakenElsewhere while another process takes a turn of the two.
     """
@@ -293,6 +293,7 @@ async def answer_to(pool: asyncpg.Pool, place: Place, message_id: int) -> Answer
         place.user_id,
         place.character_id,
         message_id,
+        timeout=TURN_SECONDS,
     )
     return (
         Answer(row["message_id"], row["content"], row["said_at"], row["model"] or "", row["emotion"]) if row else None

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import asyncpg
 
 from whisperengine.db.ids import new_id
-from whisperengine.db.pool import Executor
+from whisperengine.db.pool import TURN_SECONDS, Executor
 from whisperengine.errors import NotFoundError, RequestError
 
 CHANNEL = "whisperengine_people"
@@ -40,6 +40,7 @@ async def find(pool: asyncpg.Pool, platform: str, platform_user_id: str) -> Pers
         "where i.platform = $1 and i.platform_user_id = $2",
         platform,
         platform_user_id,
+        timeout=TURN_SECONDS,
     )
     return Person(*row) if row else None
 
