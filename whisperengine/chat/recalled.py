@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from whisperengine.chat.budget import count_tokens, fitting
@@ -16,6 +17,15 @@ from whisperengine.memory.recall import Memory, Recollection
 MEMORY_CHARS = 500
 FRAME_TOKENS = 30
 """What the block's marks and leads take."""
+
+
+def before_others(person: Person, recollection: Recollection) -> Person:
+    """As they are known where others read: on the clock of a time zone that was told there, else on UTC.
+
+    The hour would tell of one that was told in private.
+    """
+    told = (fact.value for fact in recollection.facts if fact.kind == "time_zone")
+    return replace(person, time_zone=next(told, "UTC"))
 
 
 def memory_block(

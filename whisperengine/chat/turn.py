@@ -20,6 +20,7 @@ from whisperengine.chat.incoming import Incoming, clean_text
 from whisperengine.chat.meaning import Meanings
 from whisperengine.chat.memories import Memories, asked_of
 from whisperengine.chat.offline_scene import offline_scene
+from whisperengine.chat.recalled import before_others
 from whisperengine.chat.rehearsal import Rehearsal
 from whisperengine.chat.taken import Clock, Turn, trajectory
 from whisperengine.chat.voice import Voice
@@ -200,9 +201,7 @@ class Turns:
             recollection.tell(incoming.talk)
         clock.mark("recall")
         if incoming.shared:
-            # So may the time zone: the hour would tell it.
-            told = (fact.value for fact in recollection.facts if fact.kind == "time_zone")
-            person = replace(person, time_zone=next(told, "UTC"))
+            person = before_others(person, recollection)
         turn = Turn(
             answer="",
             message_id=accepted.message_id,

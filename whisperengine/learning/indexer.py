@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 BATCH = 64
 QUEUE_LIMIT = 2_000
 GATHER_SECONDS = 0.25
-"""Answers are read and written together with those of so long: nobody says the next thing earlier."""
+"""Answers are read and written together with those of so long: people take longer to say the next thing."""
 SWEEP_SECONDS = 60.0
 
 Key = tuple[int, int, int]
