@@ -51,9 +51,9 @@ async def preview(
     platform_user_id: str = "",
     message: str = "",
     channel: str = "",
-    shared: bool = False,
 ) -> Preview:
-    """The prompt of `message` from that person, as the API knows people; nothing is stored and no model is asked.
+    """The prompt of `message` from that person, as the API knows people, where nobody else reads; nothing is stored and
+    no model is asked.
 
     `character` is the stored one, for what is remembered of the person; None for a definition that is not saved.
     Nobody is remembered under an id that was never seen. Raises RequestError for a message that cannot be taken.
@@ -61,7 +61,7 @@ async def preview(
     person = await turns.rehearsal.known("api", platform_user_id) if platform_user_id else None
     place = None
     if person is not None and character is not None:
-        place = Place(person.user_id, character.id, f"api:{channel or 'default'}", shared)
+        place = Place(person.user_id, character.id, f"api:{channel or 'default'}", shared=False)
     text = clean_text(message or EXAMPLE)
     composed = await turns.rehearsal.prompt(definition, text, person or Person(0, "", "UTC"), place)
     return Preview(

@@ -10,7 +10,6 @@ from whisperengine.characters.definition import Definition
 from whisperengine.chat.meaning import Meanings
 from whisperengine.chat.memories import asked_of
 from whisperengine.chat.prompt import Composed, compose
-from whisperengine.chat.recalled import before_others
 from whisperengine.chat.taken import trajectory
 from whisperengine.chat.voice import Voice
 from whisperengine.db.ids import new_id
@@ -61,8 +60,6 @@ class Rehearsal:
                 recollection = await recall.recall(
                     self._pool, place, asked, wanted, self._model_id, before=new_id(), now=now, sketches=self._sketches
                 )
-            if place.shared:
-                person = before_others(person, recollection)
         similarity = await self._meanings.closeness(definition, reading.embedding)
         return compose(
             definition,
